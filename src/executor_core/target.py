@@ -1,0 +1,173 @@
+"""What the target database looks like: facts that a port observed, as values.
+
+Names are as the server spells them. `KeyPart`s are in index order; a functional part has no column.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from executor_core.ddl import Marker
+from executor_core.index_definition import IndexDefinition, KeyPart
+from executor_core.metrics import DigestKey, DigestRole
+from executor_core.model import RunId
+
+
+class Flavor(StrEnum):
+    """The server's family."""
+
+    MYSQL = "mysql"
+    MARIADB = "mariadb"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerFacts:
+    """The server that answered. `server_uuid` identifies it; where a server has none, the adapter derives one."""
+
+    flavor: Flavor
+    version: str
+    server_uuid: str
+    read_only: bool
+    performance_schema: bool
+    statement_digests: bool
+    """Whether the consumer that fills the digest table is on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexFacts:
+    """One index of the table. `comment` is its whole COMMENT; `visible` is false for INVISIBLE and IGNORED."""
+
+    name: str
+    key_parts: tuple[KeyPart | None, ...]
+    unique: bool
+    kind: str
+    comment: str
+    visible: bool = True
+
+    @property
+    def marker(self) -> Marker | None:
+        """Who of us built it, if one of us did."""
+        return Marker.parse(self.comment)
+
+    def is_built_by(self, run_id: RunId, index: IndexDefinition) -> bool:
+        """Whether this is the index that `run_id` built: the name, the key parts and the marker, all of them."""
+        return (
+            self.marker is not None and self.marker.run_id == run_id and self.is_named(index) and self.has_parts(index)
+        )
+
+    def is_named(self, index: IndexDefinition) -> bool:
+        """Whether it has the name of `index`; names of indexes are case-insensitive."""
+        return self.name.casefold() == index.index_name.casefold()
+
+    def has_parts(self, index: IndexDefinition) -> bool:
+        """Whether its key parts are those asked for: columns, order, prefix lengths, directions."""
+        return [normalized(part) for part in self.key_parts] == [normalized(part) for part in index.key_parts]
+
+
+def normalized(part: KeyPart | None) -> tuple[str, int | None, bool] | None:
+    """Return `part` in a form that compares as the server compares: column names are case-insensitive."""
+    return None if part is None else (part.column.casefold(), part.prefix_length, part.descending)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignKeyFacts:
+    """A foreign key of the table: its constraint's name and its own columns."""
+
+    name: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnFacts:
+    """A column: its name, its type as the server writes it, and its length in characters where it has one."""
+
+    name: str
+    column_type: str
+    character_length: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableFacts:
+    """The table of a run. `base_table` is false for views; sizes are the server's estimates."""
+
+    schema_name: str
+    table_name: str
+    base_table: bool
+    engine: str | None
+    rows: int
+    data_bytes: int
+    columns: tuple[ColumnFacts, ...]
+    indexes: tuple[IndexFacts, ...]
+    foreign_keys: tuple[ForeignKeyFacts, ...] = ()
+
+    def index_named(self, name: str) -> IndexFacts | None:
+        """Return the index called `name`, whatever its case, or None."""
+        return next((index for index in self.indexes if index.name.casefold() == name.casefold()), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningChange:
+    """A statement of ours that holds the table's advisory lock: by its server-side connection id.
+
+    `marker` is None when its owner can't be told: the holder runs no addition of ours, or can't be seen.
+    `progress` is from 0 to 1 where the server tells it.
+    """
+
+    connection_id: int
+    marker: Marker | None
+    progress: float | None = None
+    stage: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetFacts:
+    """One look at the target. `table` is None when there is no such table."""
+
+    server: ServerFacts
+    table: TableFacts | None
+    running: RunningChange | None = None
+
+
+class BuildOutcome(StrEnum):
+    """How an attempt to build ended, as far as the connection that ran it could tell."""
+
+    DONE = "done"
+    BUSY = "busy"
+    """The metadata lock or the advisory lock was not to be had in time; nothing is left behind."""
+    NAME_TAKEN = "name_taken"
+    NOT_ONLINE = "not_online"
+    """The server can't do it without a stronger lock or a copy (1845, 1846)."""
+    REFUSED = "refused"
+    """Any other error of the statement; nothing is left behind."""
+    STOPPED = "stopped"
+    """The statement was killed (1317); nothing is left behind."""
+    UNKNOWN = "unknown"
+    """The connection was lost: look."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildReport:
+    """The end of one build: `error_number` and `error` are the server's, the text for people only."""
+
+    outcome: BuildOutcome
+    error_number: int | None = None
+    error: str | None = None
+    elapsed: timedelta = timedelta()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildOrder:
+    """Everything that a target needs to build an index."""
+
+    schema_name: str
+    index: IndexDefinition
+    marker: Marker
+    lock_wait: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchedDigest:
+    """A digest to be sampled, and the part that it plays."""
+
+    key: DigestKey
+    role: DigestRole
