@@ -1,0 +1,115 @@
+"""The state of a run: everything another process needs to go on from where this one stopped.
+
+It is saved before and after every effect. Metric samples are kept beside it, one by one, so that a state stays
+small however long a window is.
+"""
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from executor_core.lifecycle import STATUS, TERMINAL_PHASES, Phase
+from executor_core.model import (
+    ExecutionRun,
+    ExecutionStatus,
+    FailReason,
+    Moment,
+    RollbackRecord,
+    RollbackType,
+    RunId,
+    WorkerId,
+)
+from executor_core.target import IndexFacts, ServerFacts, WatchedDigest
+from executor_core.verification import Verdict
+
+STATE_FORMAT = 1
+
+
+class WindowKind(StrEnum):
+    """The two windows that are compared."""
+
+    BASELINE = "baseline"
+    AFTER = "after"
+
+
+class Stop(BaseModel):
+    """Why a build is being stopped or an index taken back."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    reason: FailReason
+    sentence: str
+    rollback_type: RollbackType = RollbackType.AUTO
+
+
+class Window(BaseModel):
+    """A window that is being sampled: when it began, when it ends, when the next sample is due."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    begins_at: Moment
+    ends_at: Moment
+    next_sample_at: Moment | None
+    extended: bool = False
+
+
+class RunState(BaseModel):
+    """One run as this project stores it. Frozen: a step makes a new one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal[1] = STATE_FORMAT
+    run: ExecutionRun
+    phase: Phase = Phase.SCHEDULED
+    origin: str
+    """Where and when this state was first made; part of every message's key."""
+    messages: int = 0
+    """How many messages were made so far; the number of the next one."""
+    worker_id: WorkerId
+    taken_over: bool = False
+    wake_at: Moment | None = None
+
+    started_at: Moment | None = None
+    completed_at: Moment | None = None
+    fail_reason: FailReason | None = None
+    message: str | None = None
+    error_message: str | None = None
+
+    last_off: Moment | None = None
+    """When the kill switch last said off."""
+    server: ServerFacts | None = None
+    indexes_before: tuple[IndexFacts, ...] | None = None
+    digests: tuple[WatchedDigest, ...] | None = None
+    baseline: Window | None = None
+    after: Window | None = None
+
+    attempt: int = 0
+    """How many times a build was begun; the number in the ownership marker."""
+    executed_sql: str | None = None
+    give_up_at: Moment | None = None
+    """When the effect that is being retried (the build, the drop) is given up."""
+    tries: int = 0
+    """How often the effect of this phase has been tried."""
+    built_at: Moment | None = None
+    stop: Stop | None = None
+
+    uses_index: dict[str, bool] | None = None
+    verdict: Verdict | None = None
+    rollback: RollbackRecord | None = None
+    evidence: str | None = None
+
+    @property
+    def run_id(self) -> RunId:
+        """The run's id."""
+        return RunId(self.run.id)
+
+    @property
+    def status(self) -> ExecutionStatus:
+        """The status that the control plane is told."""
+        return STATUS[self.phase]
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has come to its end."""
+        return self.phase in TERMINAL_PHASES
