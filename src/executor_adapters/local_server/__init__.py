@@ -25,7 +25,7 @@ __all__ = [
     "NativeInstallation",
     "ServerFailedError",
     "ServerKind",
-    "ServerRequest",
     "ServerNotFoundError",
+    "ServerRequest",
     "find_server",
 ]

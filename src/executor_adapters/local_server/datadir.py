@@ -46,9 +46,10 @@ def fresh_datadir(installation: NativeInstallation, datadir: Path) -> None:
     name = re.sub(r"[^\w.+-]", "_", f"{installation.kind}-{installation.version}")
     template = make_once(
         cache_folder() / "datadirs" / name, lambda folder: _initialise(installation, folder / "data")
-    ) # Most of a new data folder is holes: 188 MB long, 28 MB of content. sparse = ["--sparse=always"] if
-    sys.platform == "linux" else [] subprocess.run(["cp", "-R", *sparse, str(template / "data"),
-    str(datadir)], check=True)  # noqa: S603, S607
+    )
+    # Most of a new data folder is holes: 188 MB long, 28 MB of content.
+    sparse = ["--sparse=always"] if sys.platform == "linux" else []
+    subprocess.run(["cp", "-R", *sparse, str(template / "data"), str(datadir)], check=True)  # noqa: S603, S607
 
 
 def _initialise(installation: NativeInstallation, datadir: Path) -> None:

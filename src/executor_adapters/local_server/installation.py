@@ -64,7 +64,7 @@ Installation = NativeInstallation | DockerImage
 
 
 def examine(request: ServerRequest, command: tuple[str, ...], basedir: Path) -> NativeInstallation:
-    """Ask a server program for its version; ServerNotFoundError if it can't run or isn't what was asked for."""
+    """Ask a server program its version; ServerNotFoundError if it can't run or isn't what was asked for."""
     program = command[-1]
     try:
         answer = subprocess.run(  # noqa: S603 - the program was looked up, not given by a user

@@ -68,8 +68,8 @@ class NativeServer:
         ]
         with self._log.open("ab") as log:
             try:
-                self._process = subprocess.Popen(  # noqa: S603 - the program was looked up, not given by a
-                    user["/bin/sh", "-c", LIFELINE, "lifeline", *self._installation.command, *flags],
+                self._process = subprocess.Popen(  # noqa: S603 - the program was looked up, not given by a user
+                    ["/bin/sh", "-c", LIFELINE, "lifeline", *self._installation.command, *flags],
                     stdin=subprocess.PIPE,
                     stdout=log,
                     stderr=log,

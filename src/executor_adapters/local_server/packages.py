@@ -61,8 +61,7 @@ def _choose(name: str) -> tuple[Recipe, AptSource]:
         raise ServerNotFoundError([f"No package of {distribution} is known to hold {name}."])
     archive = main_archive(read_sources(), distribution=distribution)
     if archive is None:
-        raise ServerNotFoundError([f"The apt sources of this machine name no main archive of
-        {distribution}."])
+        raise ServerNotFoundError([f"This machine's apt sources name no main archive of {distribution}."])
     return recipe, archive
 
 

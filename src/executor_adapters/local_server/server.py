@@ -26,7 +26,7 @@ class Running(Protocol):
     """What runs the server: a process of this machine or a container."""
 
     def launch(self, port: int) -> None:
-        """Start it, on the data of the last time if there was one; ServerFailedError if that can't even begin."""
+        """Start it, on the data of the last time if any; ServerFailedError if that can't even begin."""
         ...
 
     @property
@@ -106,7 +106,7 @@ class LocalServer:
         return f"mysql://{account}@127.0.0.1:{self.port}/{quote(database, safe='')}"
 
     def start(self) -> None:
-        """Start the server and wait until it answers; ServerFailedError ends with the last lines of its log."""
+        """Start the server and wait for its answer; ServerFailedError ends with the last lines of its log."""
         if self.pid is not None and not self._running.exited():
             return
         for _ in range(1 if self.port else PORTS_TRIED):
