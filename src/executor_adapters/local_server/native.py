@@ -16,10 +16,13 @@ from executor_adapters.local_server.request import ServerKind
 CLEAN_STOP_LIMIT = timedelta(seconds=60)
 LOG_TAIL_BYTES = 3000
 
-# The shell becomes the server (exec), so that the process started is the server itself. What stays behind
-# reads the pipe from us: a line says that all is well; its end without one says that we died, however, and
-# then the server must not live on. This works for any parent and thread, on Linux and macOS.
-LIFELINE = 'exec 3<&0; (read -r _ <&3 || kill -KILL $$) & exec "$@" 3<&- </dev/null'
+# The shell becomes the server (exec), so that the process started is the server itself. What stays behind reads
+# the pipe from us: a line says that all is well; its end without one says that we died, however, and then
+# neither the server nor our folder ($0) may outlive us. This works for any parent and thread, Linux and macOS.
+LIFELINE = """exec 3<&0
+(read -r _ <&3 || { kill -KILL $$; rm -rf "$0"; }) &
+exec "$@" 3<&- </dev/null
+"""
 
 SMALL: Sequence[str] = (
     "--innodb-buffer-pool-size=64M",
@@ -69,7 +72,7 @@ class NativeServer:
         with self._log.open("ab") as log:
             try:
                 self._process = subprocess.Popen(  # noqa: S603 - the program was looked up, not given by a user
-                    ["/bin/sh", "-c", LIFELINE, "lifeline", *self._installation.command, *flags],
+                    ["/bin/sh", "-c", LIFELINE, str(self._folder), *self._installation.command, *flags],
                     stdin=subprocess.PIPE,
                     stdout=log,
                     stderr=log,
