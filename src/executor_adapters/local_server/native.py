@@ -16,9 +16,9 @@ from executor_adapters.local_server.request import ServerKind
 CLEAN_STOP_LIMIT = timedelta(seconds=60)
 LOG_TAIL_BYTES = 3000
 
-# The shell becomes the server (exec), so that the process started is the server itself. What stays behind reads
-# the pipe from us: a line says that all is well; its end without one says that we died, however, and then
-# neither the server nor our folder ($0) may outlive us. This works for any parent and thread, Linux and macOS.
+# The shell becomes the server (exec), so that the process started is the server itself. What stays behind
+# reads the pipe from us: a line says that all is well; its end without one says that we died, however, and
+# then neither the server nor our folder ($0) may outlive us. Works for any parent and thread, Linux and macOS.
 LIFELINE = """exec 3<&0
 (read -r _ <&3 || { kill -KILL $$; rm -rf "$0"; }) &
 exec "$@" 3<&- </dev/null
