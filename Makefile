@@ -34,17 +34,18 @@ check: $(INSTALLED) ## Lint, check the format, the types (twice) and the layers
 servers: $(INSTALLED) ## Find the servers for the tests, or fetch them into the cache
 	$(BIN)/python -m executor_adapters.local_server install $(SERVERS)
 
-# The environment is made anew whenever what it is made from has changed.
+# The environment is made anew whenever what it is made from has changed. The package itself is built by the pinned
+# backend in the environment, which looks for its program on PATH.
 $(INSTALLED): requirements/dev.txt pyproject.toml
 ifneq ($(UV),)
 	$(UV) venv --quiet --allow-existing .venv
 	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
-	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 else
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --require-hashes --requirement requirements/dev.txt
-	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 endif
 	@touch $@
 

@@ -113,11 +113,11 @@ def test_a_docker_that_answers_offers_the_image(monkeypatch, fake_program, name,
 def test_a_docker_without_a_daemon_is_none(monkeypatch, fake_program):
     program = fake_program("docker", "Cannot connect to the Docker daemon", code=1)
     monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
-    with pytest.raises(ServerNotFoundError, match="^Docker is installed, but its daemon does not answer.$"):
+    with pytest.raises(ServerNotFoundError, match=r"^Docker is installed, but its daemon does not answer\.$"):
         docker_server(MYSQL)
 
 
 def test_no_docker_is_said(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ServerNotFoundError, match="^Docker is not installed.$"):
+    with pytest.raises(ServerNotFoundError, match=r"^Docker is not installed\.$"):
         docker_server(MYSQL)

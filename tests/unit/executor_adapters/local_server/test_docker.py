@@ -67,7 +67,7 @@ def test_it_tells_its_process_and_its_log(docker):
 def test_what_docker_refuses_is_quoted(monkeypatch, fake_program):
     program = fake_program("docker", "no such image", code=125)
     monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
-    with pytest.raises(ServerFailedError, match="^docker run failed: no such image$"):
+    with pytest.raises(ServerFailedError, match=r"^docker run failed: no such image$"):
         ContainerServer(DockerImage(ServerKind.MYSQL, "mysql:8.4"), []).launch(3399)
 
 
