@@ -74,7 +74,10 @@ def granted(row: ClaimRow | None, worker_id: WorkerId, now: datetime, length: ti
     held = row is not None and row.claimed_by == worker_id and now < row.expires_at
     if row is not None and held:
         return ClaimRow(
-            claimed_by=worker_id, claimed_at=row.claimed_at, expires_at=now + length, fencing_token=row.fencing_token
+            claimed_by=worker_id,
+            claimed_at=row.claimed_at,
+            expires_at=now + length,
+            fencing_token=row.fencing_token,
         )
     token = 1 if row is None else row.fencing_token + 1
     return ClaimRow(claimed_by=worker_id, claimed_at=now, expires_at=now + length, fencing_token=token)

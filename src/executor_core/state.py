@@ -23,8 +23,6 @@ from executor_core.model import (
 from executor_core.target import IndexFacts, ServerFacts, WatchedDigest
 from executor_core.verification import Verdict
 
-STATE_FORMAT = 1
-
 
 class WindowKind(StrEnum):
     """The two windows that are compared."""
@@ -43,7 +41,7 @@ class Stop(BaseModel):
     rollback_type: RollbackType = RollbackType.AUTO
 
 
-class Window(BaseModel):
+class WindowPlan(BaseModel):
     """A window that is being sampled: when it began, when it ends, when the next sample is due."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -52,6 +50,18 @@ class Window(BaseModel):
     ends_at: Moment
     next_sample_at: Moment | None
     extended: bool = False
+    assessed: bool = False
+    """Whether it was asked already if the window tells enough."""
+
+
+class ClaimOnRecord(BaseModel):
+    """The claim under which a state was last written. `ends_at` is by this machine's wall clock, an estimate."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    worker_id: WorkerId
+    fencing_token: int | None = None
+    ends_at: Moment | None = None
 
 
 class RunState(BaseModel):
@@ -59,7 +69,7 @@ class RunState(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: Literal[1] = STATE_FORMAT
+    format: Literal[1] = 1
     run: ExecutionRun
     phase: Phase = Phase.SCHEDULED
     origin: str
@@ -67,6 +77,7 @@ class RunState(BaseModel):
     messages: int = 0
     """How many messages were made so far; the number of the next one."""
     worker_id: WorkerId
+    claim: ClaimOnRecord | None = None
     taken_over: bool = False
     wake_at: Moment | None = None
 
@@ -81,8 +92,8 @@ class RunState(BaseModel):
     server: ServerFacts | None = None
     indexes_before: tuple[IndexFacts, ...] | None = None
     digests: tuple[WatchedDigest, ...] | None = None
-    baseline: Window | None = None
-    after: Window | None = None
+    baseline: WindowPlan | None = None
+    after: WindowPlan | None = None
 
     attempt: int = 0
     """How many times a build was begun; the number in the ownership marker."""

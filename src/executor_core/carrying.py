@@ -1,0 +1,100 @@
+"""A run in this process's hands: its stored state, and what is true only here and now."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from executor_core.delivery import Delivery
+from executor_core.index_definition import IndexDefinition
+from executor_core.lease import Lease
+from executor_core.model import ConnectionId
+from executor_core.pacing import Pacing
+from executor_core.planner import Sight
+from executor_core.policy import Policy
+from executor_core.ports import (
+    CheckpointStore,
+    Clock,
+    ControlPlane,
+    EvidenceArchive,
+    Jitter,
+    Observer,
+    Outbox,
+    TargetDatabase,
+)
+from executor_core.state import RunState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """The outside, as the engine knows it. `target` returns the database of a connection id.
+
+    `target` raises `InvalidInput` for a connection id that is not configured.
+    """
+
+    control_plane: ControlPlane
+    target: Callable[[ConnectionId], TargetDatabase]
+    checkpoints: CheckpointStore
+    outbox: Outbox
+    archive: EvidenceArchive
+    clock: Clock
+    jitter: Jitter
+    observer: Observer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What an operator may set: how patient runs are, and how the verdict is reached."""
+
+    pacing: Pacing = field(default_factory=Pacing)
+    verification: Policy = field(default_factory=Policy)
+
+
+@dataclass(slots=True, kw_only=True)
+class Carried:
+    """One run in this process: the state as last stored, the lease, and what was seen of the target."""
+
+    state: RunState
+    index: IndexDefinition
+    target: TargetDatabase
+    lease: Lease | None = None
+    renew_after: timedelta | None = None
+    """The monotonic time before which a failed renewal is not tried again."""
+    sight: Sight = field(default_factory=Sight)
+    delivery: Delivery = field(default_factory=Delivery)
+    last_word_until: timedelta | None = None
+    """The monotonic time until which a finished run keeps trying to tell the control plane so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Nothing to do before `until`; call `advance` again then. `state` is for showing."""
+
+    until: datetime
+    state: RunState
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The run has come to its end. `undelivered` messages are kept and delivered before anything else next time;
+    `refused` ones the control plane would not take."""
+
+    state: RunState
+    undelivered: int
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotClaimed:
+    """The run is somebody else's, or the control plane could not say; nothing was touched."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """The run was left as it is, so that another worker can go on."""
+
+    reason: str
+
+
+Step = Waiting | Finished | NotClaimed | Interrupted

@@ -1,0 +1,66 @@
+"""Telling the control plane what it has not been told yet: in order, once a key, later if need be.
+
+Audit entries and rollback records are facts: they are delivered whenever the control plane can be reached. A
+status is a claim to authority: it is only delivered under the lease of the run, since a late one could
+overwrite what a successor has reported in the meantime.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from executor_core.errors import Refused, Unavailable
+from executor_core.lease import Claim
+from executor_core.model import RunId
+from executor_core.pacing import backoff
+from executor_core.ports import ControlPlane, MessageKind, Outbox
+
+
+@dataclass(slots=True, kw_only=True)
+class Delivery:
+    """How telling the control plane is going: a failed delivery is tried again after `not_before` (monotonic)."""
+
+    failures: int = 0
+    not_before: timedelta = timedelta()
+    last_error: str | None = None
+
+
+FIRST_RETRY = timedelta(milliseconds=500)
+LONGEST_RETRY = timedelta(seconds=30)
+
+
+def deliver_pending(
+    *,
+    run_id: RunId,
+    claim: Claim | None,
+    with_authority: bool,
+    control_plane: ControlPlane,
+    outbox: Outbox,
+    delivery: Delivery,
+    monotonic: timedelta,
+    jitter: float,
+) -> bool:
+    """Deliver the messages of one run until one fails; return whether none is left that could be delivered.
+
+    `with_authority` says whether statuses may be delivered now; `claim` carries the fencing token, if there is one.
+    A message that the control plane will never take is set aside with its reason. Raises `LeaseLost` when the
+    control plane says that another claim is newer; the message stays pending.
+    """
+    if monotonic < delivery.not_before:
+        return False
+    for message in outbox.pending(run_id):
+        if message.kind is MessageKind.STATUS and not with_authority:
+            return False
+        try:
+            control_plane.deliver(message, claim)
+        except Unavailable as error:
+            delivery.failures += 1
+            delivery.last_error = str(error)
+            delivery.not_before = monotonic + backoff(delivery.failures, jitter, first=FIRST_RETRY, most=LONGEST_RETRY)
+            return False
+        except Refused as error:
+            outbox.refused(message.key, str(error))
+        else:
+            outbox.delivered(message.key)
+    delivery.failures = 0
+    delivery.last_error = None
+    return True

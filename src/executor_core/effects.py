@@ -1,0 +1,351 @@
+"""Performing an action: the port call, and what is recorded before and after it.
+
+Each method takes the run and the action and leaves the run's state stored; it returns an instant when nothing
+more can be done before it, or None when the planner may be asked again at once.
+"""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from executor_core.actions import Judge, Move, Postpone, StopBuild, TakeSample
+from executor_core.carrying import Carried, Ports, Rules
+from executor_core.ddl import Marker, add_index
+from executor_core.errors import ExecutorError, OutcomeUnknown, Refused, Unavailable
+from executor_core.evidence import Evidence, EvidenceIndex, EvidenceRun, EvidenceServer
+from executor_core.kill_switch import KillSwitchReading
+from executor_core.lifecycle import Event, Phase
+from executor_core.messages import Draft
+from executor_core.metrics import EvidenceError, Snapshot
+from executor_core.model import AuditAction, ConnectionId, VerificationStatus
+from executor_core.moves import moved
+from executor_core.pacing import backoff
+from executor_core.ports import Notice
+from executor_core.preflight import Severity, preflight
+from executor_core.state import WindowKind, WindowPlan
+from executor_core.target import BuildOrder
+from executor_core.verdict import Verdict
+from executor_core.verification import assess_baseline, verify_evidence
+
+LOOK_AGAIN = timedelta(seconds=1)
+BUILD_RETRY = (timedelta(seconds=1), timedelta(seconds=30))
+DROP_RETRY = (timedelta(seconds=1), timedelta(seconds=5))
+STOP_POLL = timedelta(milliseconds=200)
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """Performs actions through the ports."""
+
+    ports: Ports
+    rules: Rules
+
+    # --- recording ---------------------------------------------------------------------------------------------------
+
+    def record(self, carried: Carried, draft: Draft) -> None:
+        """Store a draft; from here on it is the run's state."""
+        self.ports.checkpoints.save(draft.state, draft.messages)
+        carried.state = draft.state
+
+    def tell(self, carried: Carried, name: str, **fields: Any) -> None:
+        """Tell the observer."""
+        self.ports.observer.notice(
+            Notice(at=self.ports.clock.now(), run_id=carried.state.run_id, name=name, fields=fields)
+        )
+
+    def move(self, carried: Carried, move: Move) -> None:
+        """Record an event, and forget what was seen of a target that is about to be different."""
+        before = carried.state.phase
+        if move.event is Event.PREFLIGHT_PASSED:
+            move.details["warnings"] = self._warnings(carried)
+        draft = moved(
+            carried.state,
+            move,
+            carried.index,
+            carried.target.schema_name,
+            self.ports.clock.now(),
+            self.rules.pacing,
+        )
+        self.record(carried, draft)
+        if carried.state.phase not in (Phase.CHECKING, Phase.SAMPLING_BASELINE):
+            carried.sight.target = None
+        if move.event is Event.RUN_STARTED:
+            carried.sight.kill_switch = None
+        self.tell(carried, "phase.entered", phase=carried.state.phase, before=before, event=move.event)
+
+    def _warnings(self, carried: Carried) -> list[dict[str, str]]:
+        facts = carried.sight.target
+        if facts is None:
+            return []
+        return [
+            {"code": finding.code, "sentence": finding.sentence}
+            for finding in preflight(facts, carried.index, carried.state.run_id)
+            if finding.severity is Severity.WARNING
+        ]
+
+    # --- looks -------------------------------------------------------------------------------------------------------
+
+    def ask_kill_switch(self, carried: Carried) -> None:
+        """Read the switch; whatever goes wrong is a reading too."""
+        connection_id = ConnectionId(carried.state.run.connection_id)
+        try:
+            answer = self.ports.control_plane.kill_switch(connection_id)
+        except (Unavailable, Refused) as error:
+            reading = KillSwitchReading(at=self.ports.clock.now(), answer=None, error=str(error))
+        else:
+            reading = KillSwitchReading(at=self.ports.clock.now(), answer=answer)
+        carried.sight.kill_switch = reading
+        if reading.said_off:
+            carried.state = carried.state.model_copy(update={"last_off": reading.at})
+        self.tell(carried, "kill_switch.read", engaged=reading.engaged, error=reading.error)
+
+    def inspect(self, carried: Carried) -> datetime | None:
+        """Look at the target."""
+        try:
+            facts = carried.target.inspect(carried.index)
+        except (Unavailable, Refused, OutcomeUnknown) as error:
+            return self._could_not_look(carried, error)
+        carried.sight.target = facts
+        carried.sight.look_error = carried.sight.unreachable_since = None
+        if carried.state.server is None:
+            carried.state = carried.state.model_copy(update={"server": facts.server})
+        return None
+
+    def _could_not_look(self, carried: Carried, error: ExecutorError) -> datetime:
+        now = self.ports.clock.now()
+        carried.sight.target = None
+        carried.sight.look_error = error
+        carried.sight.unreachable_since = carried.sight.unreachable_since or now
+        self.tell(carried, "target.unreachable", error=str(error))
+        return now + (timedelta(0) if isinstance(error, Refused) else LOOK_AGAIN)
+
+    # --- the windows -------------------------------------------------------------------------------------------------
+
+    def choose_digests(self, carried: Carried) -> datetime | None:
+        """Settle what is watched and open the baseline window."""
+        try:
+            digests = carried.target.choose_digests(carried.index, carried.state.run.query_digests)
+        except (Unavailable, Refused, OutcomeUnknown) as error:
+            return self._could_not_look(carried, error)
+        now = self.ports.clock.now()
+        window = WindowPlan(begins_at=now, ends_at=now + self.rules.pacing.baseline_window, next_sample_at=now)
+        self.record(carried, Draft(carried.state.model_copy(update={"digests": tuple(digests), "baseline": window})))
+        return None
+
+    def take_sample(self, carried: Carried, action: TakeSample) -> datetime | None:
+        """Read the counters and say when to read them next."""
+        state = carried.state
+        window = state.baseline if action.window is WindowKind.BASELINE else state.after
+        if window is None:
+            raise AssertionError(f"a sample of the {action.window} window needs the window")
+        if state.digests is None:  # a successor that found the index, and nothing of what came before it
+            try:
+                digests = carried.target.choose_digests(carried.index, state.run.query_digests)
+            except (Unavailable, Refused, OutcomeUnknown) as error:
+                return self._could_not_look(carried, error)
+            state = state.model_copy(update={"digests": tuple(digests)})
+        try:
+            snapshot = carried.target.snapshot(carried.index, state.digests or ())
+        except (Unavailable, Refused, OutcomeUnknown) as error:
+            return self._could_not_look(carried, error)
+        carried.sight.look_error = carried.sight.unreachable_since = None
+        self.ports.checkpoints.add_sample(state.run_id, action.window, snapshot)
+        now = self.ports.clock.now()
+        next_at = None if now >= window.ends_at else self._next_sample(window, now)
+        sampled = window.model_copy(update={"next_sample_at": next_at})
+        self.record(carried, Draft(state.model_copy(update={action.window: sampled})))
+        if next_at is None and action.window is WindowKind.AFTER:
+            carried.sight.target = None  # whether the index is really there is looked at afresh
+        self.tell(carried, "sample.taken", window=action.window, ends_at=window.ends_at, next_sample_at=next_at)
+        return None
+
+    def _next_sample(self, window: WindowPlan, now: datetime) -> datetime:
+        length = window.ends_at - window.begins_at
+        interval = self.rules.pacing.sample_interval(length, extended=window.extended)
+        return min(window.ends_at, now + interval)
+
+    def assess_baseline(self, carried: Carried) -> None:
+        """Extend the baseline, once, where its own noise hides what has to be told apart."""
+        window = carried.state.baseline
+        if window is None:
+            raise AssertionError("only a window that was sampled is assessed")
+        samples = self.ports.checkpoints.samples(carried.state.run_id, WindowKind.BASELINE)
+        assessment = assess_baseline(samples, carried.state.run.query_digests, self.rules.verification)
+        changes: dict[str, Any] = {"assessed": True}
+        if assessment.extend:
+            ends_at = window.begins_at + self.rules.pacing.extended_window
+            changes |= {"extended": True, "ends_at": ends_at}
+            extended = window.model_copy(update=changes)
+            now = self.ports.clock.now()
+            changes["next_sample_at"] = self._next_sample(extended, now)
+        self.record(
+            carried,
+            Draft(carried.state.model_copy(update={"baseline": window.model_copy(update=changes)})),
+        )
+        self.tell(carried, "baseline.assessed", extend=assessment.extend)
+
+    # --- the build ---------------------------------------------------------------------------------------------------
+
+    def start_build(self, carried: Carried) -> None:
+        """Write down that a build begins, then begin it."""
+        facts, state, now = carried.sight.target, carried.state, self.ports.clock.now()
+        if facts is None or facts.table is None:
+            raise AssertionError("a build begins after a look")
+        schema_name = carried.target.schema_name
+        marker = Marker(state.run_id, state.attempt + 1)
+        sql = add_index(schema_name, carried.index, marker)
+        changes: dict[str, Any] = {
+            "attempt": marker.attempt,
+            "executed_sql": sql,
+            "give_up_at": state.give_up_at or now + self.rules.pacing.build_patience,
+        }
+        if state.indexes_before is None:
+            changes["indexes_before"] = facts.table.indexes
+        draft = Draft(state.model_copy(update=changes))
+        self.record(
+            carried,
+            draft.audited(AuditAction.BUILD_STARTED, now, {"attempt": marker.attempt, "executed_sql": sql}),
+        )
+        order = BuildOrder(
+            schema_name=schema_name, index=carried.index, marker=marker, lock_wait=self.rules.pacing.lock_wait
+        )
+        carried.target.start_build(order)
+        carried.sight.building = True
+        carried.sight.build = carried.sight.target = None
+        self.tell(carried, "build.started", attempt=marker.attempt, sql=sql)
+        return
+
+    def watch_build(self, carried: Carried) -> datetime | None:
+        """Ask how the build is doing; its end makes the planner look at the target."""
+        report = carried.target.build_report(carried.index)
+        if report is None:
+            self._tell_progress(carried)
+            return self.ports.clock.now() + self.rules.pacing.build_poll
+        carried.sight.building = False
+        carried.sight.build = report
+        carried.sight.target = None
+        self.tell(carried, "build.ended", outcome=report.outcome, elapsed_s=report.elapsed.total_seconds())
+        return None
+
+    def _tell_progress(self, carried: Carried) -> None:
+        try:
+            change = carried.target.running_change(carried.index)
+        except (Unavailable, Refused, OutcomeUnknown):
+            return  # progress is for showing only
+        if change is not None:
+            self.tell(carried, "build.progressed", progress=change.progress, stage=change.stage)
+
+    def stop_build(self, carried: Carried, action: StopBuild) -> datetime:
+        """End the statement on the server, then look again."""
+        try:
+            carried.target.stop_build(action.change)
+        except (Unavailable, Refused, OutcomeUnknown) as error:
+            self.tell(carried, "build.stop_failed", error=str(error))
+        carried.sight.target = None
+        return self.ports.clock.now() + STOP_POLL
+
+    def postpone(self, carried: Carried, action: Postpone) -> datetime:
+        """Come back to a busy table later."""
+        state, now, pacing = carried.state, self.ports.clock.now(), self.rules.pacing
+        rolling_back = state.phase is Phase.ROLLING_BACK
+        first, most = DROP_RETRY if rolling_back else BUILD_RETRY
+        patience = pacing.rollback_patience if rolling_back else pacing.build_patience
+        wait = backoff(state.tries + 1, self.ports.jitter(), first=first, most=most)
+        changes = {
+            "tries": state.tries + 1,
+            "wake_at": now + wait,
+            "give_up_at": state.give_up_at or now + patience,
+        }
+        name = AuditAction.ROLLBACK_POSTPONED if rolling_back else AuditAction.BUILD_POSTPONED
+        details = {
+            "why": action.why,
+            "tries": state.tries + 1,
+            "next_try_in_s": round(wait.total_seconds(), 3),
+        }
+        self.record(carried, Draft(state.model_copy(update=changes)).audited(name, now, details))
+        carried.sight.build = carried.sight.drop_error = carried.sight.target = None
+        self.tell(carried, name.replace("_", ".", 1), **details)
+        return now + wait
+
+    # --- the end -----------------------------------------------------------------------------------------------------
+
+    def judge(self, carried: Carried, action: Judge) -> None:
+        """Reach the verdict, keep the evidence, and sample on where more time could decide."""
+        state, now = carried.state, self.ports.clock.now()
+        evidence = self._evidence(carried, final=action.final)
+        try:
+            verdict = verify_evidence(evidence)
+        except EvidenceError as error:  # such as a clock that was set back: well-meant, but undecidable
+            verdict = Verdict(status=VerificationStatus.INCONCLUSIVE, message=f"The verdict is inconclusive: {error}.")
+        window = state.after
+        if verdict.extend and not action.final and window is not None:
+            ends_at = window.begins_at + self.rules.pacing.extended_window
+            longer = window.model_copy(update={"extended": True, "ends_at": ends_at})
+            longer = longer.model_copy(update={"next_sample_at": self._next_sample(longer, now)})
+            self.record(carried, Draft(state.model_copy(update={"after": longer, "verdict": verdict})))
+            self.tell(carried, "verdict.deferred", message=verdict.message, ends_at=ends_at)
+            return
+        reached = verdict.model_copy(update={"extend": False})
+        written = reached.model_dump(mode="json", exclude_none=True)
+        where = self.ports.archive.store(state.run_id, evidence.model_copy(update={"verdict": written}))
+        draft = Draft(state.model_copy(update={"verdict": reached, "evidence": where}))
+        draft = draft.audited(AuditAction.AFTER_METRICS_COLLECTED, now, _the_window(evidence.after))
+        draft = draft.audited(AuditAction.VERIFICATION_COMPLETED, now, _the_verdict(reached))
+        self.record(carried, draft)
+        self.tell(carried, "verdict.reached", status=reached.status, message=reached.message)
+        return
+
+    def _evidence(self, carried: Carried, *, final: bool) -> Evidence:
+        state, samples = carried.state, self.ports.checkpoints.samples
+        after = tuple(samples(state.run_id, WindowKind.AFTER))
+        length = (after[-1].taken_at - after[0].taken_at).total_seconds() / 60 if after else None
+        server = {} if state.server is None else asdict(state.server)
+        return Evidence(
+            run=EvidenceRun.model_validate(state.run.model_dump(mode="json", exclude_none=True)),
+            server=EvidenceServer.model_validate(server),
+            policy=self.rules.verification,
+            baseline=tuple(samples(state.run_id, WindowKind.BASELINE)),
+            after=after,
+            window_minutes=length,
+            index=EvidenceIndex(
+                schema_name=carried.target.schema_name,
+                table_name=carried.index.table_name,
+                index_name=carried.index.index_name,
+                exists=True,
+            ),
+            uses_index=self._plans(carried),
+            final=final,
+        )
+
+    def _plans(self, carried: Carried) -> dict[str, bool] | None:
+        try:
+            plans = carried.target.plans_using(carried.index, carried.state.digests or ())
+        except (Unavailable, Refused, OutcomeUnknown):
+            return None  # the plans corroborate; a verdict can do without
+        return plans or None
+
+    def drop_index(self, carried: Carried) -> None:
+        """Take the index back; whatever came of it is looked at afterwards."""
+        pacing = self.rules.pacing
+        give_up_at = carried.state.give_up_at or self.ports.clock.now() + pacing.rollback_patience
+        self.record(carried, Draft(carried.state.model_copy(update={"give_up_at": give_up_at})))
+        try:
+            carried.target.drop_index(carried.index, carried.state.run_id, pacing.lock_wait)
+        except (Unavailable, Refused, OutcomeUnknown) as error:
+            carried.sight.drop_error = error
+            self.tell(carried, "drop.failed", error=str(error))
+        else:
+            carried.sight.drop_error = None
+        carried.sight.target = None
+        return
+
+
+def _the_verdict(verdict: Verdict) -> dict[str, Any]:
+    brief = verdict.model_dump(mode="json", exclude_none=True, exclude={"digests", "extend"})
+    return {**brief, "verification_status": brief.pop("status")}
+
+
+def _the_window(samples: tuple[Snapshot, ...]) -> dict[str, Any]:
+    return {"samples": len(samples)} | (
+        {"begins_at": samples[0].taken_at.isoformat(), "ends_at": samples[-1].taken_at.isoformat()} if samples else {}
+    )

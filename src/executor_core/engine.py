@@ -1,0 +1,347 @@
+"""The engine: observe, decide, act, record; one step at a time, for any number of runs.
+
+`Engine.advance` carries a run as far as it can go right now and returns a `Step`: the run waits until an
+instant, has finished, was not ours to take, or must be left to others. The engine never sleeps; whoever drives
+it calls again when the wait is over. State is stored before and after every effect, with the messages that
+announce it, so that a process that dies anywhere leaves everything that its successor needs.
+
+One engine serves one worker. Calls for *different* runs may come from different threads; calls for one run
+must not overlap.
+"""
+
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from executor_core.actions import (
+    Action,
+    AskKillSwitch,
+    AssessBaseline,
+    ChooseDigests,
+    Claim,
+    DropIndex,
+    Inspect,
+    Judge,
+    Move,
+    Postpone,
+    StartBuild,
+    StopBuild,
+    TakeSample,
+    Wait,
+    WatchBuild,
+)
+from executor_core.authority import announce_claim, claim_run, keep_lease, renewal_due
+from executor_core.carrying import (
+    Carried,
+    Finished,
+    Interrupted,
+    NotClaimed,
+    Ports,
+    Rules,
+    Step,
+    Waiting,
+)
+from executor_core.delivery import Delivery, deliver_pending
+from executor_core.effects import Effects
+from executor_core.errors import (
+    CheckpointUnusable,
+    InvalidInput,
+    LeaseLost,
+    OutcomeUnknown,
+    Refused,
+    Unavailable,
+)
+from executor_core.lease import Claim as ClaimedRun
+from executor_core.lifecycle import Phase
+from executor_core.model import ConnectionId, ExecutionRun, RunId, WorkerId
+from executor_core.moves import refused_by_scope
+from executor_core.planner import next_action
+from executor_core.ports import MessageKind
+from executor_core.scope import index_in_scope, schema_in_scope
+from executor_core.state import RunState
+
+ACTIONS_AT_ONCE = 100
+"""A step ends after so many actions even if more could be done: no run keeps others waiting."""
+
+LAST_WORD_PATIENCE = timedelta(seconds=10)
+"""For how long a finished run keeps trying to tell the control plane so, before it is left to the next start."""
+
+
+class Engine:
+    """Carries runs. See the module's docstring."""
+
+    def __init__(self, *, ports: Ports, worker_id: WorkerId, rules: Rules | None = None) -> None:
+        self._ports = ports
+        self._worker_id = worker_id
+        self._rules = rules or Rules()
+        self._effects = Effects(ports, self._rules)
+        self._carried: dict[RunId, Carried] = {}
+
+    def advance(self, run: ExecutionRun) -> Step:
+        """Carry `run` as far as it can go now.
+
+        Raises `InvalidInput` when its connection is not configured and `CheckpointUnusable` when what is stored
+        under its id can't be this run's state; both before anything was touched. Raises `Unavailable` when the
+        checkpoint store can't be written: nothing is done that could not be recorded.
+        """
+        run_id = RunId(run.id)
+        if (carried := self._carried.get(run_id)) is None:
+            state = self._stored(run) or self._new(run)
+            if state.finished:
+                return self._recall(state)
+            target = self._ports.target(ConnectionId(run.connection_id))
+            try:
+                index = index_in_scope(run)
+                schema_in_scope(target.schema_name)
+            except InvalidInput as error:
+                return self._refuse(state, str(error))
+            carried = Carried(state=state, index=index, target=target)
+            self._carried[run_id] = carried
+        try:
+            step = self._advance(carried)
+        except LeaseLost as lost:
+            self._stop_own_build(carried)
+            step = Interrupted(str(lost))
+        if not isinstance(step, Waiting):
+            self._carried.pop(run_id, None)
+        return step
+
+    def leave(self, run: ExecutionRun) -> bool:
+        """Let go of a run so that another worker can go on; return whether nothing of ours is under way any more.
+
+        A build of this process is stopped on the server; call again, a little later, while the answer is False.
+        """
+        carried = self._carried.get(RunId(run.id))
+        if carried is None:
+            return True
+        if carried.sight.building:
+            self._stop_own_build(carried)
+            if carried.target.build_report(carried.index) is None:
+                return False
+            carried.sight.building = False
+        self._deliver(carried)
+        if carried.lease is not None:
+            try:
+                self._ports.control_plane.release(carried.lease.claim)
+            except (Unavailable, Refused, LeaseLost):
+                self._effects.tell(carried, "lease.release_failed")
+        self._carried.pop(RunId(run.id), None)
+        return True
+
+    # --- beginning and ending ----------------------------------------------------------------------------------------
+
+    def _stored(self, run: ExecutionRun) -> RunState | None:
+        state = self._ports.checkpoints.load(RunId(run.id))
+        if state is None:
+            return None
+        same = ("connection_id", "action", "table_name", "index_name", "columns", "query_digests")
+        changed = [name for name in same if getattr(state.run, name) != getattr(run, name)]
+        if changed:
+            raise CheckpointUnusable(
+                f"the stored state of run {run.id!r} is for another change ({', '.join(changed)} differ): "
+                "give the new run an id of its own"
+            )
+        # What was being retried is retried with full patience: the time between two processes is nobody's fault.
+        return state.model_copy(update={"worker_id": self._worker_id, "tries": 0, "give_up_at": None})
+
+    def _new(self, run: ExecutionRun) -> RunState:
+        now = self._ports.clock.now()
+        return RunState(run=run, worker_id=self._worker_id, origin=f"{self._worker_id}@{now:%Y%m%dT%H%M%S.%fZ}")
+
+    def _refuse(self, state: RunState, why: str) -> Step:
+        """End a run that is out of scope: told, and nothing else."""
+        draft = refused_by_scope(state, why, self._ports.clock.now())
+        self._ports.checkpoints.save(draft.state, draft.messages)
+        return self._recall(draft.state)
+
+    def _recall(self, state: RunState) -> Finished:
+        """Finish a run whose end is on record, telling what was not told yet."""
+        self._tell_again(state, Delivery())
+        return self._finished(state)
+
+    def _finished(self, state: RunState) -> Finished:
+        outbox = self._ports.outbox
+        return Finished(state, len(outbox.pending(state.run_id)), outbox.refused_count(state.run_id))
+
+    def deliver_backlog(self) -> int:
+        """Deliver what earlier processes could not, oldest run first; return how many messages are left.
+
+        Stops at the first run that the control plane can't be told of.
+        """
+        outbox = self._ports.outbox
+        for run_id in dict.fromkeys(message.run_id for message in outbox.pending()):
+            state = self._ports.checkpoints.load(run_id)
+            delivery = Delivery()
+            self._tell_again(state, delivery, run_id=run_id)
+            if delivery.last_error is not None:
+                break
+        return len(outbox.pending())
+
+    def _tell_again(self, state: RunState | None, delivery: Delivery, *, run_id: RunId | None = None) -> None:
+        """Deliver the messages of a run that this process does not carry."""
+        told = state.run_id if state is not None else run_id
+        assert told is not None  # noqa: S101 -- one of the two is always given
+        pending = self._ports.outbox.pending(told)
+        if not pending:
+            return
+        finished = state is not None and state.finished
+        needs_authority = any(message.kind is MessageKind.STATUS for message in pending)
+        claim, with_authority = None, False
+        if state is not None and finished and needs_authority:
+            claim, with_authority = self._authority_to_tell(state)
+        try:
+            deliver_pending(
+                run_id=told,
+                claim=claim,
+                with_authority=with_authority,
+                control_plane=self._ports.control_plane,
+                outbox=self._ports.outbox,
+                delivery=delivery,
+                monotonic=self._ports.clock.monotonic(),
+                jitter=self._ports.jitter(),
+            )
+        except LeaseLost as lost:
+            self._set_aside_statuses(told, str(lost))
+
+    def _authority_to_tell(self, state: RunState) -> tuple[ClaimedRun | None, bool]:
+        """Whether the end of a run that this process only knows from its record may still be told, and as whom.
+
+        A fencing token makes it safe. Without one, an end is told while the lease lasts; after that the run is
+        claimed again first, so that what a successor has reported in the meantime is never overwritten.
+        """
+        on_record = state.claim
+        if on_record is None:  # refused by scope: never claimed
+            return None, True
+        claim = ClaimedRun(run_id=state.run_id, worker_id=on_record.worker_id, fencing_token=on_record.fencing_token)
+        if on_record.fencing_token is not None or on_record.ends_at is None:
+            return claim, True
+        if self._ports.clock.now() < on_record.ends_at:
+            return claim, True
+        try:
+            return self._ports.control_plane.claim(state.run_id, self._worker_id), True
+        except (Unavailable, Refused):
+            return None, False
+
+    def _set_aside_statuses(self, run_id: RunId, why: str) -> None:
+        for message in self._ports.outbox.pending(run_id):
+            if message.kind is not MessageKind.AUDIT:
+                self._ports.outbox.refused(message.key, why)
+
+    # --- one run -----------------------------------------------------------------------------------------------------
+
+    def _advance(self, carried: Carried) -> Step:
+        for _ in range(ACTIONS_AT_ONCE):
+            keep_lease(carried, self._ports)
+            told = carried.lease is None or self._deliver(carried)
+            if carried.state.finished:
+                return self._finish(carried, told=told)
+            if carried.lease is None:
+                if (refused := self._claim(carried)) is not None:
+                    return NotClaimed(refused)
+                continue
+            now = self._ports.clock.now()
+            action = next_action(carried.state, carried.index, carried.sight, now, self._rules.pacing)
+            until = self._perform(carried, action)
+            if until is not None:
+                return Waiting(self._no_later_than_renewal(carried, until), carried.state)
+        return Waiting(self._ports.clock.now(), carried.state)
+
+    def _claim(self, carried: Carried) -> str | None:
+        refused = claim_run(carried, self._ports, self._worker_id)
+        if refused is not None:
+            self._effects.tell(carried, "claim.refused", reason=refused)
+            self._tell_again(carried.state, Delivery())
+            return refused
+        self._effects.record(carried, announce_claim(carried, self._ports))
+        self._effects.tell(carried, "run.claimed", phase=carried.state.phase)
+        return None
+
+    def _deliver(self, carried: Carried) -> bool:
+        try:
+            return deliver_pending(
+                run_id=carried.state.run_id,
+                claim=None if carried.lease is None else carried.lease.claim,
+                with_authority=carried.lease is not None,
+                control_plane=self._ports.control_plane,
+                outbox=self._ports.outbox,
+                delivery=carried.delivery,
+                monotonic=self._ports.clock.monotonic(),
+                jitter=self._ports.jitter(),
+            )
+        except LeaseLost as lost:
+            if carried.state.phase is Phase.CHECKING and carried.state.taken_over:
+                # A successor without its predecessor's record can't know that "running" was told already.
+                self._set_aside_statuses(carried.state.run_id, str(lost))
+                return True
+            raise
+
+    def _finish(self, carried: Carried, *, told: bool) -> Step:
+        """Give the last words a little time; then finish, and leave the rest to the next start."""
+        monotonic = self._ports.clock.monotonic()
+        if carried.last_word_until is None:
+            carried.last_word_until = monotonic + LAST_WORD_PATIENCE
+            self._effects.tell(carried, "run.finished", status=carried.state.status, message=carried.state.message)
+        if told or monotonic >= carried.last_word_until:
+            return self._finished(carried.state)
+        retry = min(carried.delivery.not_before, carried.last_word_until) - monotonic
+        return Waiting(self._ports.clock.now() + max(retry, timedelta(0)), carried.state)
+
+    def _no_later_than_renewal(self, carried: Carried, until: datetime) -> datetime:
+        lease = carried.lease
+        due = None if lease is None else renewal_due(lease)
+        if due is None:
+            return until
+        due = max(due, carried.renew_after or due)
+        return min(until, self._ports.clock.now() + max(due - self._ports.clock.monotonic(), timedelta(0)))
+
+    def _stop_own_build(self, carried: Carried) -> None:
+        """End the build of this process on the server, as far as that can be done in one go."""
+        if not carried.sight.building:
+            return
+        try:
+            change = carried.target.running_change(carried.index)
+            if change is not None and change.marker is not None and change.marker.run_id == carried.state.run_id:
+                carried.target.stop_build(change)
+        except (Unavailable, Refused, OutcomeUnknown) as error:
+            self._effects.tell(carried, "build.stop_failed", error=str(error))
+
+    def _perform(self, carried: Carried, action: Action) -> datetime | None:
+        effects = self._effects
+        match action:
+            case Claim():
+                raise AssertionError("a run is claimed before the planner is asked")
+            case AskKillSwitch():
+                effects.ask_kill_switch(carried)
+                return None
+            case Inspect():
+                return effects.inspect(carried)
+            case ChooseDigests():
+                return effects.choose_digests(carried)
+            case TakeSample():
+                return effects.take_sample(carried, action)
+            case AssessBaseline():
+                effects.assess_baseline(carried)
+                return None
+            case StartBuild():
+                effects.start_build(carried)
+                return None
+            case WatchBuild():
+                return effects.watch_build(carried)
+            case StopBuild():
+                return effects.stop_build(carried, action)
+            case Judge():
+                effects.judge(carried, action)
+                return None
+            case DropIndex():
+                effects.drop_index(carried)
+                return None
+            case Postpone():
+                return effects.postpone(carried, action)
+            case Wait():
+                if carried.state.phase in (Phase.BUILDING, Phase.STOPPING_BUILD, Phase.ROLLING_BACK):
+                    carried.sight.target = None
+                return action.until
+            case Move():
+                effects.move(carried, action)
+                return None
+            case _:  # pragma: no cover
+                assert_never(action)

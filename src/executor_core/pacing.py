@@ -1,0 +1,61 @@
+"""How long a run waits, how often it looks, and when it gives up: durations as policy, and pure backoff."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from executor_core.errors import InvalidInput
+
+SHORTEST_SAMPLE_INTERVAL = timedelta(seconds=1)
+USUAL_SAMPLE_INTERVAL = timedelta(seconds=10)
+EXTENDED_SAMPLE_INTERVAL = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pacing:
+    """The durations of a run. The windows are the specification's; the rest keep it calm."""
+
+    baseline_window: timedelta = timedelta(minutes=5)
+    after_window: timedelta = timedelta(minutes=5)
+    extended_window: timedelta = timedelta(minutes=30)
+    """How far a window may be extended where its own length can't decide; zero turns it off."""
+    settle: timedelta = timedelta(seconds=0)
+    kill_switch_interval: timedelta = timedelta(seconds=5)
+    kill_switch_trust: timedelta = timedelta(seconds=15)
+    """For how long a switch that said "off" bridges looks that fail, while a run is under way."""
+    lock_wait: timedelta = timedelta(seconds=1)
+    """How long a statement of ours may wait for a metadata lock, with others queueing behind it."""
+    build_patience: timedelta = timedelta(minutes=5)
+    """For how long a build that finds the table busy is tried again."""
+    rollback_patience: timedelta = timedelta(minutes=1)
+    """For how long a drop that finds the table busy is tried again."""
+    outage_patience: timedelta = timedelta(minutes=1)
+    """For how long a target that can't be reached is asked again before the run ends."""
+    build_poll: timedelta = timedelta(milliseconds=500)
+
+    def __post_init__(self) -> None:
+        for name in ("baseline_window", "after_window", "kill_switch_interval", "lock_wait", "build_poll"):
+            if getattr(self, name) <= timedelta(0):
+                raise InvalidInput(f"the {name.replace('_', ' ')} must be longer than zero")
+        for name in ("extended_window", "settle", "kill_switch_trust", "build_patience", "rollback_patience"):
+            if getattr(self, name) < timedelta(0):
+                raise InvalidInput(f"the {name.replace('_', ' ')} must not be negative")
+
+    def sample_interval(self, window: timedelta, *, extended: bool) -> timedelta:
+        """How far apart a window's samples are: ten seconds or so, closer in a short window."""
+        if extended:
+            return EXTENDED_SAMPLE_INTERVAL
+        return min(USUAL_SAMPLE_INTERVAL, max(SHORTEST_SAMPLE_INTERVAL, window / 12))
+
+
+def backoff(tries: int, jitter: float, *, first: timedelta, most: timedelta) -> timedelta:
+    """How long to wait after the `tries`-th failure (from 1): doubled each time, at most `most`.
+
+    `jitter`, from 0 up to 1, spreads the wait over its upper half, so that many don't come back together.
+
+    >>> backoff(3, 0.0, first=timedelta(seconds=1), most=timedelta(seconds=30))
+    datetime.timedelta(seconds=2)
+    >>> backoff(99, 1.0, first=timedelta(seconds=1), most=timedelta(seconds=30))
+    datetime.timedelta(seconds=30)
+    """
+    full = min(most, first * float(2 ** min(tries - 1, 30)))
+    return full / 2 + full / 2 * jitter

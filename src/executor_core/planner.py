@@ -1,0 +1,465 @@
+"""What to do next: from a run's state, what was seen, and the time, to one action as a value.
+
+The engine performs the action, records what came of it, and asks again. Nothing here remembers anything: a
+process that takes a run over sees the same state, looks, and comes to the same next action.
+
+The rules, phase by phase, are the methods below, in the order in which a run meets them. Before anything is
+repeated that may have happened already, the target is looked at.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, assert_never
+
+from executor_core.actions import (
+    Action,
+    AskKillSwitch,
+    AssessBaseline,
+    ChooseDigests,
+    Claim,
+    DropIndex,
+    Inspect,
+    Judge,
+    Move,
+    Postpone,
+    StartBuild,
+    StopBuild,
+    TakeSample,
+    Wait,
+    WatchBuild,
+)
+from executor_core.errors import ExecutorError, Refused
+from executor_core.index_definition import IndexDefinition
+from executor_core.kill_switch import KillSwitchReading, must_stop
+from executor_core.lifecycle import Event, Phase
+from executor_core.model import FailReason, VerificationStatus
+from executor_core.pacing import Pacing
+from executor_core.preflight import Severity, differences, name_taken, preflight
+from executor_core.state import RunState, Stop, WindowKind, WindowPlan
+from executor_core.target import BuildOutcome, BuildReport, IndexFacts, TargetFacts
+
+OUTAGE_FACTOR_WITH_INDEX = 10
+"""How many times longer an unreachable target is waited for once there may be an index of ours in it."""
+
+
+@dataclass(slots=True)
+class Sight:
+    """What this process has seen of the world lately. It is never stored: another process looks for itself.
+
+    A look that is due again is simply dropped (`target = None`), and the planner asks for it anew.
+    """
+
+    kill_switch: KillSwitchReading | None = None
+    target: TargetFacts | None = None
+    build: BuildReport | None = None
+    building: bool = False
+    """Whether a build that this process started has not been reported on yet."""
+    look_error: ExecutorError | None = None
+    """Why the last look at the target failed."""
+    unreachable_since: datetime | None = None
+    drop_error: ExecutorError | None = None
+    """Why the last drop failed."""
+
+
+def next_action(state: RunState, index: IndexDefinition, sight: Sight, now: datetime, pacing: Pacing) -> Action:
+    """Return the next action of a run that has not finished. Pure; `sight` is read, never changed."""
+    look = _Look(state, index, sight, now, pacing)
+    match state.phase:
+        case Phase.SCHEDULED:
+            return Claim()
+        case Phase.CLAIMED:
+            return look.begin()
+        case Phase.CHECKING:
+            return look.check()
+        case Phase.SAMPLING_BASELINE:
+            return look.sample_baseline()
+        case Phase.BUILDING:
+            return look.build()
+        case Phase.STOPPING_BUILD:
+            return look.stop_build()
+        case Phase.BUILT:
+            return look.post_check()
+        case Phase.WATCHING:
+            return look.watch()
+        case Phase.ROLLING_BACK:
+            return look.roll_back()
+        case Phase.COMPLETED | Phase.FAILED | Phase.ROLLED_BACK | Phase.REQUIRES_MANUAL:
+            raise AssertionError(f"a run that is {state.phase} has no next action")
+        case _:  # pragma: no cover
+            assert_never(state.phase)
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """The arguments of one decision, and the rules that read them."""
+
+    state: RunState
+    index: IndexDefinition
+    sight: Sight
+    now: datetime
+    pacing: Pacing
+
+    # --- what was seen -----------------------------------------------------------------------------------------------
+
+    def ours(self, facts: TargetFacts) -> IndexFacts | None:
+        """The index that this run built, whole: name, key parts, marker."""
+        there = self.named(facts)
+        return there if there is not None and there.is_built_by(self.state.run_id, self.index) else None
+
+    def named(self, facts: TargetFacts) -> IndexFacts | None:
+        """Whatever index has the name."""
+        return None if facts.table is None else facts.table.index_named(self.index.index_name)
+
+    def runs_ours(self, facts: TargetFacts) -> bool:
+        """Whether a build of this run is under way on the server, whoever started it."""
+        running = facts.running
+        return running is not None and running.marker is not None and running.marker.run_id == self.state.run_id
+
+    def inspect(self) -> Action:
+        """Look at the target, unless it refuses or could not be reached for too long."""
+        early = self.state.phase in (Phase.CLAIMED, Phase.CHECKING, Phase.SAMPLING_BASELINE)
+        patience = self.pacing.outage_patience * (1 if early else OUTAGE_FACTOR_WITH_INDEX)
+        error, since = self.sight.look_error, self.sight.unreachable_since
+        if not isinstance(error, Refused) and (since is None or self.now - since <= patience):
+            return Inspect()
+        why = f"the target database can't be looked at: {error}"
+        if not early:
+            return self.ask_a_person(why)
+        return Move(
+            event=Event.PREFLIGHT_REFUSED,
+            fail_reason=FailReason.EXECUTION_ERROR,
+            message=f"Nothing was changed: {why}",
+            error_message=str(error),
+        )
+
+    def ask_a_person(self, why: str) -> Move:
+        """End the run where only a person can find out or put right."""
+        name, table = self.index.index_name, self.index.table_name
+        reason = FailReason.EXECUTION_ERROR if self.state.stop is None else self.state.stop.reason
+        return Move(
+            event=Event.PERSON_NEEDED,
+            fail_reason=reason,
+            message=f"Look whether the table {table!r} has an index {name!r} with the comment "
+            f"'executor:run={self.state.run_id};…', and keep it or drop it by hand: {why}",
+            error_message=why,
+        )
+
+    # --- the kill switch ---------------------------------------------------------------------------------------------
+
+    def reading(self) -> KillSwitchReading | None:
+        """The latest reading, unless it is due again."""
+        latest = self.sight.kill_switch
+        if latest is None or self.now - latest.at >= self.pacing.kill_switch_interval or latest.at > self.now:
+            return None
+        return latest
+
+    def stopped(self, latest: KillSwitchReading) -> Move | None:
+        """The move that a switch demands while a run is under way, or None."""
+        if not must_stop(latest, self.state.last_off, trust=self.pacing.kill_switch_trust):
+            return None
+        return self.killed(latest)
+
+    def killed(self, latest: KillSwitchReading) -> Move:
+        """The move that an engaged switch demands."""
+        return Move(
+            event=Event.KILL_SWITCH_ENGAGED,
+            fail_reason=FailReason.KILL_SWITCH,
+            message=f"Stopped: {latest.sentence}.",
+            stop=Stop(reason=FailReason.KILL_SWITCH, sentence=latest.sentence),
+            details={"reason": latest.sentence},
+        )
+
+    # --- the phases --------------------------------------------------------------------------------------------------
+
+    def begin(self) -> Action:
+        """Claimed: look once, to tell a fresh run from one that a dead worker had begun, and announce it."""
+        facts = self.sight.target
+        if facts is None:
+            return self.inspect()
+        return Move(event=Event.RUN_STARTED, details={"taken_over": self.begun(facts)})
+
+    def begun(self, facts: TargetFacts) -> bool:
+        """Whether the database shows that this run had been begun."""
+        return self.ours(facts) is not None or self.runs_ours(facts)
+
+    def check(self) -> Action:
+        """Kill switch first, then preflight; a build or an index of this run is taken over instead."""
+        facts = self.sight.target
+        if facts is None:
+            return self.inspect()
+        if self.begun(facts):
+            return Move(event=Event.BUILD_FOUND, details=found(facts))
+        latest = self.reading()
+        if latest is None:
+            return AskKillSwitch()
+        if latest.engaged:
+            return self.killed(latest)
+        for finding in preflight(facts, self.index, self.state.run_id):
+            if finding.severity is Severity.BLOCKING:
+                return Move(
+                    event=Event.PREFLIGHT_REFUSED,
+                    fail_reason=FailReason.EXECUTION_ERROR,
+                    message=f"Refused before anything was changed: {finding.sentence}",
+                    error_message=finding.sentence,
+                    details={"code": finding.code},
+                )
+            if finding.severity is Severity.PERSON_NEEDED:
+                return Move(
+                    event=Event.PERSON_NEEDED,
+                    fail_reason=FailReason.EXECUTION_ERROR,
+                    message=f"Nothing was changed; a person has to act: {finding.sentence}",
+                    error_message=finding.sentence,
+                    details={"code": finding.code},
+                )
+        return Move(event=Event.PREFLIGHT_PASSED)
+
+    def sample_baseline(self) -> Action:
+        """Sample the window before the build; at its end, look once more and pass the gate."""
+        facts = self.sight.target
+        if facts is None:
+            return self.inspect()
+        if self.begun(facts):
+            return Move(event=Event.BUILD_FOUND, details=found(facts))
+        latest = self.reading()
+        if latest is None:
+            return AskKillSwitch()
+        if (killed := self.stopped(latest)) is not None:
+            return killed
+        window = self.state.baseline
+        if window is None:
+            return ChooseDigests()
+        if (sampling := self.sample(window, WindowKind.BASELINE)) is not None:
+            return sampling
+        if not window.assessed and self.pacing.extended_window > self.pacing.baseline_window:
+            return AssessBaseline()
+        if latest.engaged:  # a look that failed bridges nothing here: the build is next
+            return self.killed(latest)
+        if self.state.run.query_digests and not any(d.role == "target" for d in self.state.digests or ()):
+            names = ", ".join(self.state.run.query_digests)
+            return Move(
+                event=Event.PREFLIGHT_REFUSED,
+                fail_reason=FailReason.EXECUTION_ERROR,
+                message=f"Refused before anything was changed: the server knows none of the digests {names}",
+                error_message=f"the server has no statement digest {names} in this schema: check query_digests",
+                details={"code": "digests_unknown"},
+            )
+        return Move(event=Event.BASELINE_COLLECTED)
+
+    def sample(self, window: WindowPlan, kind: WindowKind) -> Action | None:
+        """The next sample of a window or the wait for it; None when the window is full."""
+        if window.next_sample_at is None:
+            return None
+        if self.now >= window.next_sample_at:
+            return TakeSample(kind)
+        return Wait(self.soonest(window.next_sample_at))
+
+    def soonest(self, due: datetime) -> datetime:
+        """The sooner of `due` and the next look at the kill switch."""
+        latest = self.sight.kill_switch
+        return due if latest is None else min(due, latest.at + self.pacing.kill_switch_interval)
+
+    def build(self) -> Action:
+        """Build once; after anything unclear, look before trying again."""
+        latest = self.reading()
+        if latest is None:
+            return AskKillSwitch()
+        if (killed := self.stopped(latest)) is not None:
+            return killed
+        if self.sight.building:
+            return WatchBuild()
+        facts = self.sight.target
+        if facts is None:
+            return self.inspect()
+        if self.runs_ours(facts):  # a build whose client died: it runs on, and may be ours soon
+            return Wait(self.now + self.pacing.build_poll)
+        if self.ours(facts) is not None:
+            return Move(event=Event.BUILD_FINISHED, details=found(facts))
+        if facts.table is None:
+            return self.build_failed("the table disappeared while the index was being built")
+        if self.named(facts) is not None:
+            return self.build_failed(name_taken(self.index), number=1061)
+        report = self.sight.build
+        if report is not None:
+            return self.after(report)
+        if facts.running is not None:
+            return self.build_later("another change of ours holds the table's advisory lock")
+        return StartBuild()
+
+    def build_later(self, why: str, number: int | None = None) -> Action:
+        """Let the busy table be for a while, unless patience is over."""
+        if self.state.give_up_at is not None and self.now >= self.state.give_up_at:
+            return self.build_failed(f"given up after {self.pacing.build_patience}: {why}", number=number)
+        return Postpone(why)
+
+    def after(self, report: BuildReport) -> Action:
+        """What follows a build that left no index behind: the target has been looked at since."""
+        text = report.error or report.outcome
+        match report.outcome:
+            case BuildOutcome.BUSY | BuildOutcome.UNKNOWN:
+                return self.build_later(text, report.error_number)
+            case BuildOutcome.NOT_ONLINE:
+                return Move(
+                    event=Event.ONLINE_BUILD_REFUSED,
+                    fail_reason=FailReason.EXECUTION_ERROR,
+                    message=f"The server can't build this index online, and nothing stronger is tried: {text}",
+                    error_message=_numbered(report.error_number, text),
+                    details={"error_number": report.error_number},
+                )
+            case BuildOutcome.STOPPED:
+                return self.build_failed("somebody ended our statement on the server", number=report.error_number)
+            case BuildOutcome.NAME_TAKEN | BuildOutcome.REFUSED:
+                return self.build_failed(text, number=report.error_number)
+            case BuildOutcome.DONE:
+                return self.build_failed("the server reported the index as built, but it is not there")
+            case _:  # pragma: no cover
+                assert_never(report.outcome)
+
+    def build_failed(self, why: str, number: int | None = None) -> Move:
+        """End a run whose build failed and left nothing behind."""
+        text = _numbered(number, why)
+        return Move(
+            event=Event.BUILD_FAILED,
+            fail_reason=FailReason.EXECUTION_ERROR,
+            message=f"The index was not built: {text}",
+            error_message=text,
+            details={"error_number": number},
+        )
+
+    def stop_build(self) -> Action:
+        """End our statement, and prove that nothing is left: or that it was quicker, and take the index back."""
+        facts = self.sight.target
+        if facts is None:
+            return self.inspect()
+        if facts.running is not None and self.runs_ours(facts):
+            return StopBuild(facts.running)
+        if self.sight.building:
+            return WatchBuild()
+        if self.ours(facts) is not None:
+            return Move(event=Event.BUILD_FINISHED, details=found(facts))
+        stop = self.state.stop
+        assert stop is not None, "a build is only stopped for a reason"  # noqa: S101 -- states the invariant
+        return Move(
+            event=Event.BUILD_STOPPED,
+            fail_reason=stop.reason,
+            message=f"The build was stopped and left no index behind: {stop.sentence}.",
+        )
+
+    def post_check(self) -> Action:
+        """Pass the kill switch again, then compare all indexes with what was asked and what was there."""
+        facts = self.sight.target
+        if facts is None:
+            return self.inspect()
+        latest = self.sight.kill_switch
+        if latest is None or self.state.built_at is None or latest.at < self.state.built_at:
+            return AskKillSwitch()
+        if latest.engaged:
+            return self.killed(latest)
+        if self.ours(facts) is None:
+            return self.lost(facts)
+        surprises = (
+            ()
+            if self.state.indexes_before is None or facts.table is None
+            else differences(self.state.indexes_before, facts.table, self.index)
+        )
+        if surprises:
+            sentence = f"building the index changed others: {'; '.join(surprises)}"
+            return Move(
+                event=Event.POSTCHECK_FAILED,
+                stop=Stop(reason=FailReason.EXECUTION_ERROR, sentence=sentence),
+                error_message=sentence,
+                details={"differences": list(surprises)},
+            )
+        return Move(event=Event.POSTCHECK_PASSED)
+
+    def lost(self, facts: TargetFacts) -> Move:
+        """End a run whose index is not what this run built any more."""
+        there = self.named(facts)
+        what = "is gone" if there is None else "was changed"
+        return Move(
+            event=Event.INDEX_LOST,
+            fail_reason=FailReason.VERIFICATION_FAILED if there is None else FailReason.EXECUTION_ERROR,
+            message=f"The index {self.index.index_name!r} that this run built {what}; somebody else did that, and "
+            "nothing more was touched.",
+            error_message=f"the index {self.index.index_name!r} {what}",
+        )
+
+    def watch(self) -> Action:
+        """Sample the window after the build, then judge; the index must really be there."""
+        verdict = self.state.verdict
+        if verdict is not None and not verdict.extend:
+            return self.judged()
+        latest = self.reading()
+        if latest is None:
+            return AskKillSwitch()
+        if (killed := self.stopped(latest)) is not None:
+            return killed
+        window = self.state.after
+        assert window is not None, "watching begins with its window"  # noqa: S101 -- states the invariant
+        if (sampling := self.sample(window, WindowKind.AFTER)) is not None:
+            return sampling
+        if latest.engaged:  # no answer right now: judge when there is one, or when trust in the last has run out
+            return Wait(latest.at + self.pacing.kill_switch_interval)
+        facts = self.sight.target
+        if facts is None:
+            return self.inspect()
+        if self.ours(facts) is None:
+            return self.lost(facts)
+        return Judge(final=window.extended or self.pacing.extended_window <= self.pacing.after_window)
+
+    def judged(self) -> Move:
+        """The event that a verdict is."""
+        verdict = self.state.verdict
+        assert verdict is not None  # noqa: S101 -- the caller looked
+        match verdict.status:
+            case VerificationStatus.SUCCESS:
+                return Move(event=Event.VERIFICATION_SUCCEEDED, message=verdict.message)
+            case VerificationStatus.INCONCLUSIVE:
+                return Move(event=Event.VERIFICATION_INCONCLUSIVE, message=verdict.message)
+            case VerificationStatus.FAILED:
+                return Move(
+                    event=Event.VERIFICATION_FAILED,
+                    stop=Stop(reason=FailReason.VERIFICATION_FAILED, sentence=verdict.message),
+                )
+            case _:  # pragma: no cover
+                assert_never(verdict.status)
+
+    def roll_back(self) -> Action:
+        """Drop the index if it is ours; what is not there any more needs no dropping."""
+        facts = self.sight.target
+        if facts is None:
+            return self.inspect()
+        stop = self.state.stop
+        assert stop is not None, "a rollback has a reason"  # noqa: S101 -- states the invariant
+        there = self.named(facts)
+        if there is None:
+            return Move(
+                event=Event.INDEX_DROPPED,
+                fail_reason=stop.reason,
+                message=f"The index was taken back: {stop.sentence}",
+                error_message=self.state.error_message,
+            )
+        if self.ours(facts) is None:
+            return self.ask_a_person("an index of that name is there, but it is not the one that this run built")
+        error = self.sight.drop_error
+        if error is None:
+            return DropIndex()
+        if not isinstance(error, Refused) and (self.state.give_up_at is None or self.now < self.state.give_up_at):
+            return Postpone(str(error))
+        return Move(
+            event=Event.DROP_FAILED,
+            fail_reason=FailReason.EXECUTION_ERROR,
+            message=f"The index {self.index.index_name!r} should have been taken back ({stop.sentence}), but dropping it "
+            f"failed and it is still there: {error}. Drop it by hand, with the rollback record's statement.",
+            error_message=_numbered(error.number if isinstance(error, Refused) else None, str(error)),
+        )
+
+
+def found(facts: TargetFacts) -> dict[str, Any]:
+    """What an audit entry says about a build or an index that was found."""
+    running = facts.running
+    return {"build_running": running is not None and running.marker is not None}
+
+
+def _numbered(number: int | None, text: str) -> str:
+    """Put the server's error number in front of its text, once."""
+    return text if number is None or str(number) in text else f"error {number}: {text}"
