@@ -1,0 +1,274 @@
+"""From comparisons to findings: which changes are breaches, which are suspected, and which are nothing.
+
+A breach needs both size and certainty: the point estimate past the policy's limit, and a p-value that stays
+within the error budget after Holm's correction over all digests. A breach by a digest whose plan does not use
+the new index can't be the index's doing and convicts nobody.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from executor_core.comparison import Comparison, DigestKind
+from executor_core.dispersion import welch_degrees
+from executor_core.inference import t_tail, weighted_holm
+from executor_core.metrics import DigestKey
+from executor_core.policy import Policy, WritePolicy
+from executor_core.verdict import Reason, ReasonCode
+
+_LEAST_WEIGHT = 0.02
+"""Each digest's share of the error budget is its share of the table's time, but no less than this."""
+_CPU_RISE = math.log(1.05)
+_WORK_SAVED = math.log(0.8)
+
+
+@dataclass(slots=True)
+class Findings:
+    """What the comparisons amount to: `breaches` fail, `doubts` prevent success, `notes` are only said."""
+
+    breaches: list[Reason] = field(default_factory=list[Reason])
+    doubts: list[Reason] = field(default_factory=list[Reason])
+    notes: list[Reason] = field(default_factory=list[Reason])
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What is common to all digests of one look."""
+
+    policy: Policy
+    controlled: bool
+    final: bool
+    uses_index: Mapping[str, bool]
+
+    def attributable(self, c: Comparison) -> bool:
+        """Whether the index can have caused a change; a write always pays for an index."""
+        return c.kind is DigestKind.WRITE or self.uses_index.get(c.key.digest, True)
+
+
+def judge(
+    comparisons: Sequence[Comparison],
+    *,
+    policy: Policy,
+    controlled: bool,
+    final: bool,
+    uses_index: Mapping[str, bool],
+) -> Findings:
+    """The findings on all comparisons of one look.
+
+    `controlled` says whether control digests were there; `final` that no later look will follow.
+    """
+    look = _Look(policy, controlled, final, uses_index)
+    findings = Findings()
+    weights = [max(c.time_share, _LEAST_WEIGHT) for c in comparisons]
+    total_weight = math.fsum(weights)
+    p_latency = weighted_holm([c.p_latency for c in comparisons], weights)
+    p_rows = weighted_holm([c.rows.p_rise for c in comparisons], weights)
+    writes = Findings()
+    for c, weight, p_time, p_examined in zip(comparisons, weights, p_latency, p_rows, strict=True):
+        share = weight / total_weight
+        _judge_latency(c, p_time, look, writes if c.kind is DigestKind.WRITE else findings)
+        _judge_rows(c, p_examined, look, findings)
+        _judge_errors(c, c.p_errors / share, look, findings)
+        if not policy.allow_full_scan_increase:
+            _judge_scans(c, c.p_scans / share, look, findings)
+    _judge_writes(writes, comparisons, look, findings)
+    _judge_table(comparisons, look, findings)
+    return findings
+
+
+def _judge_latency(c: Comparison, p: float, look: _Look, findings: Findings) -> None:
+    policy = look.policy
+    rise = c.latency.log_ratio
+    if rise <= policy.latency_limit:
+        return
+    numbers = {
+        "change_percent": percent(rise),
+        "limit_percent": policy.max_latency_increase_percent,
+        "p_value": p,
+    }
+    unexplained = _unexplained(c, rise) > policy.latency_limit
+    certain = p < policy.alpha_per_look and unexplained and _corroborated(c, look)
+    gross = rise >= math.log(policy.gross_ratio)
+    material = gross or c.time_share * math.expm1(rise) >= policy.min_added_share
+    if certain and material:
+        if look.attributable(c):
+            findings.breaches.append(about(ReasonCode.LATENCY_INCREASED, c, numbers))
+        else:
+            findings.doubts.append(about(ReasonCode.NOT_ATTRIBUTABLE, c, numbers))
+    elif certain:
+        findings.notes.append(about(ReasonCode.IMMATERIAL_REGRESSION, c, numbers))
+    elif not look.attributable(c):
+        return
+    elif p < policy.suspicion and material and unexplained:
+        findings.doubts.append(about(ReasonCode.SUSPECTED_INCREASE, c, numbers))
+    elif c.time_share >= policy.material_share:
+        findings.doubts.append(about(ReasonCode.UNDECIDED_INCREASE, c, numbers))
+
+
+def _unexplained(c: Comparison, rise: float) -> float:
+    """What is left of a rise after a larger result per execution, where that is more than chance."""
+    larger = c.returned.log_ratio
+    if larger <= 0 or c.returned.p_rise >= 0.10:
+        return rise
+    return 0.0 if larger == math.inf else rise - larger
+
+
+def _corroborated(c: Comparison, look: _Look) -> bool:
+    """Whether a rise in latency has what must back it: CPU time where measured, or else a large size."""
+    rows_up = c.rows.log_ratio > look.policy.rows_limit
+    cpu_up = c.cpu is not None and c.cpu.log_ratio > _CPU_RISE and c.cpu.p_rise < 0.10
+    if c.cpu is not None and not (cpu_up or rows_up):
+        return False
+    if c.two_snapshots or not (look.controlled or look.final):
+        large = c.latency.log_ratio > math.log(look.policy.early_ratio)
+        return large or rows_up or (cpu_up and c.two_snapshots)
+    return True
+
+
+def _judge_rows(c: Comparison, p: float, look: _Look, findings: Findings) -> None:
+    policy = look.policy
+    rise = c.rows.log_ratio
+    if rise <= policy.rows_limit:
+        return
+    unexplained = _unexplained(c, rise) > policy.rows_limit if rise < math.inf else _unexplained(c, rise) > 0
+    numbers = {
+        "change_percent": percent(rise),
+        "limit_percent": policy.max_rows_examined_increase_percent,
+        "p_value": p,
+        "before": c.before.rows / c.before.executions,
+        "after": c.after.rows / c.after.executions,
+    }
+    _file(c, ReasonCode.ROWS_EXAMINED_INCREASED, numbers, p if unexplained else 1.0, look, findings)
+
+
+def _judge_scans(c: Comparison, p: float, look: _Look, findings: Findings) -> None:
+    """Executions that read without an index: new ones fail, a few more of what there was is a doubt."""
+    rates = (c.before.unindexed / c.before.executions, c.after.unindexed / c.after.executions)
+    small = c.before.unindexed > 0 and rates[1] - rates[0] < look.policy.min_scan_rate_increase
+    if rates[1] > rates[0]:
+        bounded = max(p, look.policy.alpha_per_look) if small else p
+        _file(c, ReasonCode.FULL_SCANS_INCREASED, _rates(rates, p), bounded, look, findings)
+
+
+def _judge_errors(c: Comparison, p: float, look: _Look, findings: Findings) -> None:
+    """Executions that ended in an error: more of them all through the window fail, a burst is a doubt."""
+    rates = (c.before.errors / c.before.executions, c.after.errors / c.after.executions)
+    if rates[1] - rates[0] > look.policy.min_error_rate_increase:
+        bounded = p if c.errors_persist else max(p, look.policy.alpha_per_look)
+        _file(c, ReasonCode.ERRORS_INCREASED, _rates(rates, p), bounded, look, findings)
+
+
+def _rates(rates: tuple[float, float], p: float) -> dict[str, float]:
+    return {"before": rates[0], "after": rates[1], "p_value": min(1.0, p)}
+
+
+def _file(
+    c: Comparison,
+    code: ReasonCode,
+    numbers: Mapping[str, float | None],
+    p: float,
+    look: _Look,
+    findings: Findings,
+) -> None:
+    """A breach, a doubt or nothing, by the p-value and by whether the index can have done it."""
+    if p < look.policy.alpha_per_look:
+        if look.attributable(c):
+            findings.breaches.append(about(code, c, numbers))
+        else:
+            findings.doubts.append(about(ReasonCode.NOT_ATTRIBUTABLE, c, numbers))
+    elif p < look.policy.suspicion and look.attributable(c):
+        findings.doubts.append(about(ReasonCode.SUSPECTED_INCREASE, c, numbers))
+
+
+def _judge_writes(writes: Findings, comparisons: Sequence[Comparison], look: _Look, findings: Findings) -> None:
+    """What was found about dearer writes, unless the reads confirmedly save more than all writes now cost."""
+    saved = math.fsum(_saved(c, look.policy) for c in comparisons if c.kind is DigestKind.READ)
+    cost = math.fsum(
+        c.before.time_ps * max(0.0, math.expm1(c.latency.log_ratio)) for c in comparisons if c.kind is DigestKind.WRITE
+    )
+    if look.policy.write_policy is WritePolicy.NET and saved > cost:
+        paid = [*writes.breaches, *writes.doubts]
+        findings.notes += [reason.model_copy(update={"code": ReasonCode.WRITE_COST}) for reason in paid]
+    else:
+        findings.breaches += writes.breaches
+        findings.doubts += writes.doubts
+    findings.notes += writes.notes
+
+
+def _saved(c: Comparison, policy: Policy) -> float:
+    """The baseline time that a read no longer takes, if it fell beyond chance and with less work; else 0."""
+    less_work = c.rows.log_ratio <= _WORK_SAVED or (c.cpu is not None and c.cpu.log_ratio <= _WORK_SAVED)
+    if c.latency.log_ratio >= 0 or c.latency.p_fall >= policy.suspicion or not less_work:
+        return 0.0
+    return -c.before.time_ps * math.expm1(c.latency.log_ratio)
+
+
+def _judge_table(comparisons: Sequence[Comparison], look: _Look, findings: Findings) -> None:
+    """The table's time per execution in the baseline's mix, where digests too small to convict add up."""
+    policy = look.policy
+    if not comparisons:
+        return
+    judged = table_change(comparisons, [c.latency.log_ratio for c in comparisons])
+    admitted = table_change(
+        comparisons,
+        [
+            c.latency.log_ratio
+            if look.attributable(c) and _corroborated(c, look) and _unexplained(c, c.latency.log_ratio) > 0
+            else min(c.latency.log_ratio, 0.0)
+            for c in comparisons
+        ],
+    )
+    p = _table_p(comparisons, judged) if judged > policy.latency_limit else 1.0
+    numbers = {
+        "change_percent": percent(judged),
+        "limit_percent": policy.max_latency_increase_percent,
+        "p_value": p,
+    }
+    raw = table_change(comparisons, [c.raw_latency for c in comparisons])
+    attributed = table_change(
+        comparisons,
+        [c.latency.log_ratio if look.attributable(c) else min(c.latency.log_ratio, 0.0) for c in comparisons],
+    )
+    if judged > policy.latency_limit and p < policy.alpha_per_look and admitted > policy.latency_limit:
+        findings.breaches.append(Reason(code=ReasonCode.TABLE_TIME_INCREASED, numbers=numbers))
+    elif attributed > policy.latency_limit:
+        findings.doubts.append(Reason(code=ReasonCode.UNDECIDED_INCREASE, numbers=numbers))
+    elif raw > policy.latency_limit and not look.final:
+        findings.doubts.append(
+            Reason(code=ReasonCode.EARLY_INCREASE, numbers={**numbers, "change_percent": percent(raw)})
+        )
+
+
+def table_change(comparisons: Sequence[Comparison], log_ratios: Sequence[float]) -> float:
+    """The log-ratio of the table's time in the baseline's mix, if each digest changed by its log-ratio."""
+    total = math.fsum(c.before.time_ps for c in comparisons)
+    return math.log(
+        math.fsum(c.before.time_ps * math.exp(r) for c, r in zip(comparisons, log_ratios, strict=True)) / total
+    )
+
+
+def _table_p(comparisons: Sequence[Comparison], change: float) -> float:
+    """The p-value of the table's rise: sampling independent between digests, drift common to all."""
+    after = [c.before.time_ps * math.exp(c.latency.log_ratio) for c in comparisons]
+    total = math.fsum(after)
+    own = [((t / total) ** 2 * c.own_variance, c.degrees) for t, c in zip(after, comparisons, strict=True)]
+    shared = math.fsum(t / total * math.sqrt(c.shared_variance) for t, c in zip(after, comparisons, strict=True))
+    weighted = math.fsum(t / total * min(c.degrees, 1e6) for t, c in zip(after, comparisons, strict=True))
+    parts = [*own, (shared * shared, weighted)]
+    variance = math.fsum(part for part, _ in parts)
+    return t_tail(change / math.sqrt(variance), welch_degrees(parts)) if variance > 0 else float(change <= 0)
+
+
+def about(code: ReasonCode, c: Comparison, numbers: Mapping[str, float | int | None]) -> Reason:
+    """A reason that concerns one digest."""
+    return Reason(code=code, digest=c.key.digest, schema_name=c.key.schema_name, numbers=dict(numbers))
+
+
+def percent(log_ratio: float) -> float | None:
+    """A log-ratio as a change in percent; None if infinite."""
+    return round(100 * math.expm1(log_ratio), 4) if log_ratio < 700 else None
+
+
+def lost(key: DigestKey, code: ReasonCode, numbers: Mapping[str, float | int | None]) -> Reason:
+    """A reason that concerns a digest which could not be compared."""
+    return Reason(code=code, digest=key.digest, schema_name=key.schema_name, numbers=dict(numbers))

@@ -1,0 +1,126 @@
+"""Whether the evidence can bear a verdict at all: what is missing, lost, reset or unmeasured, as reasons.
+
+What is found here can only make a verdict `inconclusive`, never `failed` and never `success`.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from executor_core.comparison import Comparison, DigestKind
+from executor_core.judgement import Findings, lost
+from executor_core.metrics import DigestKey, Snapshot
+from executor_core.policy import Policy
+from executor_core.verdict import Reason, ReasonCode
+from executor_core.window import IDLE, Series, Window
+
+UNDECIDABLE = frozenset(
+    {
+        ReasonCode.SERVER_CHANGED,
+        ReasonCode.DISTURBED,
+        ReasonCode.NO_TARGET_DIGEST,
+        ReasonCode.NO_TIMING,
+        ReasonCode.DIGEST_LOST,
+    }
+)
+"""Reasons that more time can't remove."""
+
+
+def blocking(baseline: Sequence[Snapshot], after: Sequence[Snapshot]) -> list[Reason]:
+    """Reasons why the two windows can't be compared at all, whatever they hold."""
+    reasons: list[Reason] = []
+    if min(len(baseline), len(after)) < 2:
+        numbers = {"baseline": len(baseline), "after": len(after), "needed": 2}
+        reasons.append(Reason(code=ReasonCode.TOO_FEW_SNAPSHOTS, numbers=numbers))
+    servers = {snapshot.server_uuid for snapshot in (*baseline, *after) if snapshot.server_uuid}
+    if len(servers) > 1:
+        reasons.append(Reason(code=ReasonCode.SERVER_CHANGED, numbers={"servers": len(servers)}))
+    return reasons
+
+
+def interruptions(before: Window, after: Window) -> list[Reason]:
+    """Restarts and clock trouble, which the windows survive: to be said, not to be judged by."""
+    notes: list[Reason] = []
+    for code, in_before, in_after in (
+        (ReasonCode.SERVER_RESTARTED, before.restarts, after.restarts),
+        (ReasonCode.CLOCK_TROUBLE, before.clock_jumps, after.clock_jumps),
+    ):
+        if in_before or in_after:
+            notes.append(Reason(code=code, numbers={"baseline": len(in_before), "after": len(in_after)}))
+    return notes
+
+
+def lost_digests(wanted: Sequence[DigestKey], baseline: Sequence[Snapshot], after: Sequence[Snapshot]) -> list[Reason]:
+    """Wanted digests that are absent at the end of a window in which the server's digest table overflowed."""
+    reasons: list[Reason] = []
+    for snapshots in (baseline, after):
+        overflow = max(s.digests_lost for s in snapshots) - snapshots[0].digests_lost
+        present = {row.key for row in snapshots[-1].digests}
+        if overflow > 0:
+            reasons += [
+                lost(key, ReasonCode.DIGEST_LOST, {"digests_lost": overflow}) for key in wanted if key not in present
+            ]
+    return reasons
+
+
+def completeness(
+    kinds: Mapping[DigestKey, DigestKind],
+    wanted: frozenset[DigestKey],
+    before: Window,
+    after: Window,
+    comparisons: Sequence[Comparison],
+    policy: Policy,
+) -> Findings:
+    """What of the table's load the comparisons leave out, and whether that is too much for a success."""
+    findings = Findings()
+    compared = {c.key for c in comparisons}
+    nothing = Series((), (), IDLE, 0)
+    pairs = {key: (before.series.get(key, nothing), after.series.get(key, nothing)) for key in kinds}
+    time_before = sum(b.total.time_ps for b, _ in pairs.values())
+    time_after = sum(a.total.time_ps for _, a in pairs.values())
+    for key, (b, a) in pairs.items():
+        _complete_digest(key, b, a, key in wanted, time_before, findings, policy)
+    if not compared:
+        findings.doubts.append(
+            Reason(
+                code=ReasonCode.INSUFFICIENT_SAMPLES,
+                numbers={"eligible_digests": 0, "needed": policy.min_samples},
+            )
+        )
+        return findings
+    covered_before = sum(pairs[key][0].total.time_ps for key in compared) / time_before
+    covered_after = sum(pairs[key][1].total.time_ps for key in compared) / time_after
+    if min(covered_before, covered_after) < policy.min_coverage:
+        numbers = {
+            "baseline_percent": round(100 * covered_before, 4),
+            "after_percent": round(100 * covered_after, 4),
+            "needed_percent": 100 * policy.min_coverage,
+        }
+        findings.doubts.append(Reason(code=ReasonCode.COVERAGE_LOW, numbers=numbers))
+    return findings
+
+
+def _complete_digest(
+    key: DigestKey,
+    before: Series,
+    after: Series,
+    wanted: bool,
+    time_before: int,
+    findings: Findings,
+    policy: Policy,
+) -> None:
+    if any(side.total.executions > 0 and side.total.time_ps == 0 for side in (before, after)):
+        findings.doubts.append(lost(key, ReasonCode.NO_TIMING, {}))
+        return
+    share = before.total.time_ps / time_before if time_before else 0.0
+    unknown = {"baseline": before.unknown, "after": after.unknown}
+    if before.unknown or after.unknown:
+        nothing_left = any(side.unknown and not side.deltas for side in (before, after))
+        serious = nothing_left and (wanted or share >= policy.material_share)
+        (findings.doubts if serious else findings.notes).append(lost(key, ReasonCode.COUNTER_RESET, unknown))
+    numbers = {
+        "before": before.total.executions,
+        "after": after.total.executions,
+        "needed": policy.min_samples,
+    }
+    if before.total.executions >= policy.min_samples > after.total.executions:
+        material = share >= policy.material_share
+        (findings.doubts if material else findings.notes).append(lost(key, ReasonCode.SAMPLES_LOST, numbers))

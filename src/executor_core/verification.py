@@ -1,0 +1,284 @@
+"""Did the index make things better, worse, or can't it be told? The comparison's public entry.
+
+`verify` takes the snapshots of two windows and returns a `Verdict`; it is a pure function: the same evidence
+gives the same verdict, anywhere. Validity comes first (`validity`), then each digest's changes are estimated
+with their noise (`window`, `machine`, `dispersion`, `comparison`), then weighed (`judgement`).
+docs/verification.md explains the method.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from executor_core.comparison import Comparison, DigestKind, compare
+from executor_core.evidence import Evidence
+from executor_core.histogram import bucket_scale
+from executor_core.judgement import Findings, judge, percent
+from executor_core.machine import machine_of
+from executor_core.metrics import DigestKey, DigestRole, EvidenceError, Snapshot
+from executor_core.model import VerificationStatus
+from executor_core.policy import Policy, WritePolicy
+from executor_core.tail import worse_tails
+from executor_core.validity import UNDECIDABLE, blocking, completeness, interruptions, lost_digests
+from executor_core.verdict import DigestVerdict, MetricsComparison, Reason, ReasonCode, Verdict
+from executor_core.window import Window, check_order, window_of
+from executor_core.wording import failed_sentence, inconclusive_sentence, success_sentence
+
+__all__ = ["EvidenceError", "Policy", "ReasonCode", "Verdict", "WritePolicy", "verify", "verify_evidence"]
+
+
+def verify_evidence(evidence: Evidence) -> Verdict:
+    """The verdict that `evidence` bears, exactly as the run reached it.
+
+    Raises:
+        EvidenceError: the evidence contradicts itself; the error names the field.
+    """
+    return verify(
+        baseline=evidence.baseline,
+        after=evidence.after,
+        targets=evidence.run.query_digests or None,
+        policy=evidence.policy,
+        index_exists=evidence.index.exists,
+        index_name=evidence.index.index_name,
+        uses_index=evidence.uses_index,
+        histogram_upper_bounds_ps=evidence.histogram_upper_bounds_ps,
+        final=evidence.final,
+    )
+
+
+def verify(
+    *,
+    baseline: Sequence[Snapshot],
+    after: Sequence[Snapshot],
+    targets: Collection[str] | None,
+    policy: Policy = Policy(),  # noqa: B008 - frozen, so one instance serves all calls
+    index_exists: bool | None = None,
+    index_name: str | None = None,
+    uses_index: Mapping[str, bool] | None = None,
+    histogram_upper_bounds_ps: Sequence[int] | None = None,
+    final: bool = True,
+) -> Verdict:
+    """The verdict on an index from the snapshots before its build and after.
+
+    Args:
+        baseline: snapshots before the build, oldest first; two or more, better one every 10 to 60 seconds.
+        after: snapshots after it, likewise, none earlier than the baseline's last.
+        targets: the digests that the index is meant for; None takes the rows whose role is `target`.
+        policy: the limits.
+        index_exists: whether the index was there at the end; None if nobody looked.
+        index_name: the index, as `index_usage` names it.
+        uses_index: by digest, whether EXPLAIN's plan uses the new index; a digest not named may use it.
+        histogram_upper_bounds_ps: each bucket's upper bound, where they differ from MySQL's.
+        final: False for an early look, after which the window could still be extended.
+
+    Raises:
+        EvidenceError: snapshots are out of order or overlap, or a digest is listed twice.
+    """
+    check_order(baseline, after)
+    if index_exists is False:
+        reason = Reason(code=ReasonCode.INDEX_MISSING)
+        return Verdict(status=VerificationStatus.FAILED, message=failed_sentence([reason]), reasons=(reason,))
+    blocked = blocking(baseline, after)
+    if blocked:
+        extend = not final and len(baseline) > 1 and all(r.code is ReasonCode.TOO_FEW_SNAPSHOTS for r in blocked)
+        return _inconclusive(blocked, extend=extend)
+
+    scale = bucket_scale(tuple(histogram_upper_bounds_ps) if histogram_upper_bounds_ps else None)
+    before_window = window_of(baseline, scale=scale, origin=baseline[0])
+    after_window = window_of(after, scale=scale, origin=baseline[0])
+    kinds, wanted, controls = _roles((*baseline, *after), targets)
+    machine = machine_of(before_window, after_window, controls, policy)
+    comparisons = compare(
+        list(kinds),
+        before=before_window,
+        after=after_window,
+        kinds=kinds,
+        wanted=wanted,
+        machine=machine,
+        policy=policy,
+    )
+    findings = judge(
+        comparisons,
+        policy=policy,
+        controlled=machine.controls > 0,
+        final=final,
+        uses_index=uses_index or {},
+    )
+    gaps = completeness(kinds, wanted, before_window, after_window, comparisons, policy)
+    samples = sum(after_window.series[key].total.executions for key in wanted if key in after_window.series)
+    doubts = [*lost_digests(sorted(wanted, key=lambda key: key.order), baseline, after), *gaps.doubts]
+    if not wanted:
+        doubts.insert(0, Reason(code=ReasonCode.NO_TARGET_DIGEST))
+    warnings = [
+        *findings.notes,
+        *gaps.notes,
+        *interruptions(before_window, after_window),
+        *worse_tails(comparisons, baseline, after, policy),
+        *_unused(after, index_name, uses_index),
+    ]
+    if not machine.controls:
+        warnings.append(Reason(code=ReasonCode.NO_CONTROLS, numbers={"needed": policy.min_controls}))
+    compared = _spec_comparison(wanted, before_window, after_window, comparisons, policy)
+    digests = _digest_verdicts(comparisons, findings)
+    if samples < policy.min_samples:
+        numbers = {"samples": samples, "needed": policy.min_samples}
+        doubts.insert(0, Reason(code=ReasonCode.INSUFFICIENT_SAMPLES, numbers=numbers))
+    elif findings.breaches:
+        return Verdict(
+            status=VerificationStatus.FAILED,
+            message=failed_sentence(findings.breaches),
+            metrics_comparison=compared,
+            sample_count=samples,
+            reasons=tuple(findings.breaches),
+            warnings=tuple(warnings),
+            digests=digests,
+        )
+    doubts += findings.doubts
+    if doubts:
+        return _inconclusive(
+            doubts,
+            extend=not final and _time_may_help(doubts, wanted, before_window, policy),
+            compared=compared,
+            samples=samples,
+            warnings=warnings,
+            digests=digests,
+        )
+    return Verdict(
+        status=VerificationStatus.SUCCESS,
+        message=success_sentence(compared, samples, policy),
+        metrics_comparison=compared,
+        sample_count=samples,
+        warnings=tuple(warnings),
+        digests=digests,
+    )
+
+
+def _inconclusive(
+    doubts: Sequence[Reason],
+    *,
+    extend: bool,
+    compared: MetricsComparison | None = None,
+    samples: int = 0,
+    warnings: Sequence[Reason] = (),
+    digests: tuple[DigestVerdict, ...] = (),
+) -> Verdict:
+    return Verdict(
+        status=VerificationStatus.INCONCLUSIVE,
+        message=inconclusive_sentence(doubts),
+        metrics_comparison=compared,
+        sample_count=samples,
+        extend=extend,
+        reasons=tuple(doubts),
+        warnings=tuple(warnings),
+        digests=digests,
+    )
+
+
+def _roles(
+    snapshots: Sequence[Snapshot], targets: Collection[str] | None
+) -> tuple[dict[DigestKey, DigestKind], frozenset[DigestKey], list[DigestKey]]:
+    """The digests that touch the table with their kinds, those wanted, and the controls, in a fixed order."""
+    named = frozenset(targets or ())
+    roles: dict[DigestKey, set[DigestRole]] = {}
+    for snapshot in snapshots:
+        for row in snapshot.digests:
+            seen = roles.setdefault(row.key, set())
+            if row.role is not None:
+                seen.add(row.role)
+    kinds: dict[DigestKey, DigestKind] = {}
+    wanted: set[DigestKey] = set()
+    controls: list[DigestKey] = []
+    for key in sorted(roles, key=lambda key: key.order):
+        seen = roles[key]
+        if DigestRole.WRITE in seen:
+            kinds[key] = DigestKind.WRITE
+        elif DigestRole.TARGET in seen or key.digest in named:
+            kinds[key] = DigestKind.READ
+        elif DigestRole.CONTROL in seen:
+            controls.append(key)
+        if key.digest in named or (not named and DigestRole.TARGET in seen):
+            wanted.add(key)
+    return kinds, frozenset(wanted), controls
+
+
+def _time_may_help(doubts: Sequence[Reason], wanted: frozenset[DigestKey], before: Window, policy: Policy) -> bool:
+    """Whether a longer after window could decide: the doubts can vanish, and the baseline has its samples."""
+    executions = sum(before.series[key].total.executions for key in wanted if key in before.series)
+    return executions >= policy.min_samples and not any(doubt.code in UNDECIDABLE for doubt in doubts)
+
+
+def _unused(after: Sequence[Snapshot], index_name: str | None, uses_index: Mapping[str, bool] | None) -> list[Reason]:
+    """A note if nothing fetched through the index in the after window, or no digest's plan uses it."""
+    first, last = after[0].index_usage or {}, after[-1].index_usage or {}
+    if index_name is not None and index_name in first and index_name in last:
+        fetched = last[index_name].get("count_fetch", 0) - first[index_name].get("count_fetch", 0)
+        if fetched == 0:
+            return [Reason(code=ReasonCode.INDEX_UNUSED, numbers={"count_fetch": 0})]
+    elif uses_index and not any(uses_index.values()):
+        return [Reason(code=ReasonCode.INDEX_UNUSED, numbers={"plans": 0})]
+    return []
+
+
+def _spec_comparison(
+    wanted: frozenset[DigestKey],
+    before: Window,
+    after: Window,
+    comparisons: Sequence[Comparison],
+    policy: Policy,
+) -> MetricsComparison | None:
+    """The specification's three numbers over the wanted digests, in the baseline's mix; None without any."""
+    times: list[tuple[float, float]] = []
+    rows: list[tuple[float, float]] = []
+    for key in sorted(wanted, key=lambda key: key.order):
+        if key not in before.series or key not in after.series:
+            continue
+        b, a = before.series[key].total, after.series[key].total
+        if b.executions and a.executions:
+            times.append((b.time_ps, b.executions * (a.time_ps / a.executions)))
+            rows.append((b.rows, b.executions * (a.rows / a.executions)))
+    if not times:
+        return None
+    return MetricsComparison(
+        avg_latency_change_percent=_change_percent(times),
+        rows_examined_change_percent=_change_percent(rows),
+        full_scan_increased=any(c.wanted and c.p_scans < policy.suspicion for c in comparisons),
+    )
+
+
+def _change_percent(pairs: Sequence[tuple[float, float]]) -> float | None:
+    old, new = sum(b for b, _ in pairs), sum(a for _, a in pairs)
+    if old == 0:
+        return 0.0 if new == 0 else None
+    return round(100 * (new / old - 1), 4)
+
+
+def _digest_verdicts(comparisons: Sequence[Comparison], findings: Findings) -> tuple[DigestVerdict, ...]:
+    """Every digest's numbers, and what was found about it."""
+    outcomes = {(r.schema_name, r.digest): VerificationStatus.INCONCLUSIVE for r in findings.doubts}
+    outcomes |= {(r.schema_name, r.digest): VerificationStatus.FAILED for r in findings.breaches}
+    return tuple(_digest_verdict(c, outcomes.get(c.key, VerificationStatus.SUCCESS)) for c in comparisons)
+
+
+def _digest_verdict(c: Comparison, outcome: VerificationStatus) -> DigestVerdict:
+    b, a = c.before, c.after
+    return DigestVerdict(
+        schema_name=c.key.schema_name,
+        digest=c.key.digest,
+        kind=c.kind,
+        wanted=c.wanted,
+        executions_before=b.executions,
+        executions_after=a.executions,
+        time_share_percent=round(100 * c.time_share, 4),
+        avg_latency_before_ms=b.time_ps / b.executions / 1e9,
+        avg_latency_after_ms=a.time_ps / a.executions / 1e9,
+        latency_change_percent=percent(c.raw_latency),
+        judged_latency_change_percent=percent(c.latency.log_ratio),
+        latency_p_value=c.p_latency,
+        rows_examined_before=b.rows / b.executions,
+        rows_examined_after=a.rows / a.executions,
+        rows_examined_change_percent=percent(c.rows.log_ratio),
+        rows_examined_p_value=c.rows.p_rise,
+        unindexed_before=b.unindexed / b.executions,
+        unindexed_after=a.unindexed / a.executions,
+        unindexed_p_value=c.p_scans,
+        cpu_change_percent=None if c.cpu is None else percent(c.cpu.log_ratio),
+        outcome=outcome,
+    )
