@@ -64,9 +64,7 @@ class Database:
         """Open a connection to this schema in autocommit, whose rows are dicts."""
         return self.server.connect(self.name)
 
-    def execute(
-        self, sql: str, args: Sequence[object] | Mapping[str, object] | None = None
-    ) -> list[dict[str, Any]]:
+    def execute(self, sql: str, args: Sequence[object] | Mapping[str, object] | None = None) -> list[dict[str, Any]]:
         """Run one statement on a connection of its own and return its rows."""
         with self.connect() as connection, connection.cursor() as cursor:
             cursor.execute(sql, args)

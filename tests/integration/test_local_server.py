@@ -69,8 +69,22 @@ def test_committed_rows_survive_a_kill_and_a_stop(installation):
         server.start()
         assert (server.port, query(server, "SELECT a FROM d.t")) == (port, ((7,),))
         pid = server.pid
+        server.start()
+        assert server.pid == pid
     assert pid is not None
     assert not runs(pid)
+
+
+def test_a_server_that_died_by_itself_is_started_again(installation):
+    if not isinstance(installation, NativeInstallation):
+        pytest.skip("the server is not a process of ours")
+    with LocalServer(installation) as server:
+        query(server, "CREATE DATABASE kept")
+        assert server.pid is not None
+        os.kill(server.pid, signal.SIGKILL)
+        assert wait_for(lambda: server.pid is None)
+        server.start()
+        assert query(server, "SHOW DATABASES LIKE 'kept'") == (("kept",),)
 
 
 def test_the_server_is_private_and_measures(any_server):
@@ -90,7 +104,7 @@ def test_flags_override_the_defaults(installation):
 def test_a_data_folder_that_was_given_is_kept(installation, tmp_path):
     if not isinstance(installation, NativeInstallation):
         pytest.skip("a container keeps its own data")
-    datadir = tmp_path / "data"
+    datadir = tmp_path / "new" / "data"
     with LocalServer(installation, datadir=datadir) as server:
         query(server, "CREATE DATABASE kept")
     with LocalServer(installation, datadir=datadir) as server:

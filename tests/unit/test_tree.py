@@ -20,7 +20,7 @@ FORBIDDEN = {
         re.IGNORECASE,
     ),
     "an index option": re.compile(r"^\s*-{2}(extra-)?(index-url|find-links|trusted-host)\b", re.MULTILINE),
-    "a home folder": re.compile(r"(?<![\w.}])/(home|Users)/[a-z][\w.-]*/|(?<![\w.}])/root/"),
+    "a home folder": re.compile(r"(?<![\w.}])/(home|Users)/[a-z][\w.-]*/|(?<![\w.}])/roo[t]/"),
 }
 
 

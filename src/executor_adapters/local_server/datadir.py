@@ -38,18 +38,17 @@ def common_flags(installation: NativeInstallation) -> list[str]:
 
 
 def fresh_datadir(installation: NativeInstallation, datadir: Path) -> None:
-    """Fill `datadir`, which must not exist yet; ServerFailedError if the server can't.
+    """Fill `datadir`, which is empty or not there yet; ServerFailedError if the server can't.
 
     A server takes seconds to make its first data folder, so one is kept in the cache for each version and
     copied.
     """
     name = re.sub(r"[^\w.+-]", "_", f"{installation.kind}-{installation.version}")
-    template = make_once(
-        cache_folder() / "datadirs" / name, lambda folder: _initialise(installation, folder / "data")
-    )
+    template = make_once(cache_folder() / "datadirs" / name, lambda folder: _initialise(installation, folder / "data"))
     # Most of a new data folder is holes: 188 MB long, 28 MB of content.
     sparse = ["--sparse=always"] if sys.platform == "linux" else []
-    subprocess.run(["cp", "-R", *sparse, str(template / "data"), str(datadir)], check=True)  # noqa: S603, S607
+    datadir.mkdir(mode=0o750, parents=True, exist_ok=True)
+    subprocess.run(["cp", "-R", *sparse, f"{template}/data/.", str(datadir)], check=True)  # noqa: S603, S607
 
 
 def _initialise(installation: NativeInstallation, datadir: Path) -> None:
@@ -81,9 +80,7 @@ def _initialise(installation: NativeInstallation, datadir: Path) -> None:
 def _mariadb_scripts(installation: NativeInstallation) -> list[str]:
     share = installation.share
     if share is None:
-        raise ServerFailedError(
-            f"{installation} has no folder with its system tables below {installation.basedir}."
-        )
+        raise ServerFailedError(f"{installation} has no folder with its system tables below {installation.basedir}.")
     texts: list[str] = []
     for ending in MARIADB_SCRIPTS:
         script = next(iter(sorted(share.glob(f"*{ending}"))), None)

@@ -54,7 +54,8 @@ class NativeServer:
 
     def launch(self, port: int) -> None:
         """Start the process; it answers later, or exits."""
-        if not self.datadir.is_dir():
+        self.kill()  # one that ended by itself is still to be let go of
+        if not self.datadir.is_dir() or not any(self.datadir.iterdir()):
             fresh_datadir(self._installation, self.datadir)
         flags = [
             *common_flags(self._installation),
@@ -89,7 +90,8 @@ class NativeServer:
     @property
     def pid(self) -> int | None:
         """The process, while there is one."""
-        return None if self._process is None else self._process.pid
+        process = self._process
+        return None if process is None or process.poll() is not None else process.pid
 
     def exited(self) -> bool:
         """Say whether the process has come to its end by itself."""

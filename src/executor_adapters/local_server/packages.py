@@ -147,9 +147,7 @@ def _command(kind: ServerKind, root: Path) -> tuple[str, ...]:
     # The linker by its real place (`lib64/` holds links that lead out of the root), the libraries beside it.
     linkers = sorted([*root.glob("usr/lib/*/ld-linux*.so.*"), *root.glob("lib/*/ld-linux*.so.*")])
     if not linkers or not program.exists():
-        raise ServerNotFoundError(
-            [f"{root} holds no {program.name}; delete that folder to have it fetched anew."]
-        )
+        raise ServerNotFoundError([f"{root} holds no {program.name}; delete that folder to have it fetched anew."])
     triplet = linkers[0].parent.name
     libraries = (root / "usr/lib" / triplet, root / "lib" / triplet, root / "usr/lib/mysql/private")
     return (str(linkers[0]), "--library-path", ":".join(str(library) for library in libraries), str(program))

@@ -1,5 +1,6 @@
 """A private server on 127.0.0.1: started, killed, started again on its data, and gone at the end."""
 
+import os
 import socket
 import weakref
 from collections.abc import Sequence
@@ -38,7 +39,7 @@ class Running(Protocol):
         """Say whether it was launched and has ended by itself."""
         ...
 
-    def owns(self, datadir: str) -> bool:
+    def owns(self, datadir: str, /) -> bool:
         """Say whether the server that answers with this data folder is the one that was launched."""
         ...
 
@@ -69,9 +70,7 @@ class LocalServer:
     container ends at a normal exit only).
     """
 
-    def __init__(
-        self, installation: Installation, *, flags: Sequence[str] = (), datadir: Path | None = None
-    ) -> None:
+    def __init__(self, installation: Installation, *, flags: Sequence[str] = (), datadir: Path | None = None) -> None:
         self.installation = installation
         self._running: Running
         if isinstance(installation, NativeInstallation):
@@ -83,7 +82,7 @@ class LocalServer:
         self._version = ""
         self.port = 0
         # Also at exit and when the object is forgotten: nothing is left running.
-        self._discard = weakref.finalize(self, self._running.discard)
+        self._discard = weakref.finalize(self, _discard_in, os.getpid(), self._running)
 
     @property
     def kind(self) -> ServerKind:
@@ -97,7 +96,7 @@ class LocalServer:
 
     @property
     def pid(self) -> int | None:
-        """The number of the server's process, or None while it does not run."""
+        """The number of the server's process, or None while there is none."""
         return self._running.pid
 
     def url(self, database: str = "", *, user: str = "root", password: str = "") -> str:
@@ -107,7 +106,7 @@ class LocalServer:
 
     def start(self) -> None:
         """Start the server and wait for its answer; ServerFailedError ends with the last lines of its log."""
-        if self.pid is not None and not self._running.exited():
+        if self.pid is not None:
             return
         for _ in range(1 if self.port else PORTS_TRIED):
             port = self.port or _free_port()
@@ -182,6 +181,11 @@ class LocalServer:
             return False
         self._version = str(row[0])
         return True
+
+
+def _discard_in(owner: int, running: Running) -> None:
+    if os.getpid() == owner:  # a forked child forgets the server, it does not end it
+        running.discard()
 
 
 def _free_port() -> int:

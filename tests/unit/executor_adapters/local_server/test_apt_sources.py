@@ -74,14 +74,10 @@ def test_all_files_that_apt_reads_are_read_and_no_others(tmp_path):
     parts.mkdir()
     (tmp_path / "sources.list").write_text("deb http://a.example/debian sid main\n")
     (parts / "b.list").write_text("deb http://b.example/debian sid main\n")
-    (parts / "c.sources").write_text(
-        "Types: deb\nURIs: http://c.example/debian\nSuites: sid\nComponents: main\n"
-    )
+    (parts / "c.sources").write_text("Types: deb\nURIs: http://c.example/debian\nSuites: sid\nComponents: main\n")
     (parts / "d.list.disabled").write_text("deb http://d.example/debian sid main\n")
 
-    assert [source.address for source in read_sources(tmp_path)] == [
-        f"http://{name}.example/debian" for name in "abc"
-    ]
+    assert [source.address for source in read_sources(tmp_path)] == [f"http://{name}.example/debian" for name in "abc"]
 
 
 def test_a_machine_without_apt_has_no_sources(tmp_path):

@@ -44,9 +44,7 @@ def test_of_two_at_once_one_makes_and_the_other_waits(tmp_path):
 
     found = []
     workers = [
-        threading.Thread(
-            target=lambda: found.append((make_once(tmp_path / "thing", slow) / "content").exists())
-        )
+        threading.Thread(target=lambda: found.append((make_once(tmp_path / "thing", slow) / "content").exists()))
         for _ in range(2)
     ]
     for worker in workers:

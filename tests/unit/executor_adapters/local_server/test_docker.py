@@ -42,9 +42,7 @@ def test_it_is_killed_and_started_again_as_the_same_container(docker):
     server.stop()
     server.discard()
     server.discard()
-    (name,) = {
-        word.removeprefix("--name=") for call in docker() for word in call if word.startswith("--name=")
-    }
+    (name,) = {word.removeprefix("--name=") for call in docker() for word in call if word.startswith("--name=")}
     changes = [(call[0], call[-1]) for call in docker()[1:] if call[0] != "inspect"]
     assert changes == [("kill", name), ("start", name), ("stop", name), ("rm", name)]
 

@@ -31,9 +31,7 @@ def refusal(request_name, program, basedir):
 
 def test_another_server_than_asked_for_is_named(fake_program, tmp_path):
     program = fake_program("mysqld", MARIADB_SAYS)
-    assert (
-        refusal("mysql", program, tmp_path) == f"{program} is mariadb 10.11.18-MariaDB-0+deb12u1, not mysql."
-    )
+    assert refusal("mysql", program, tmp_path) == f"{program} is mariadb 10.11.18-MariaDB-0+deb12u1, not mysql."
 
 
 def test_a_program_that_fails_is_quoted(fake_program, tmp_path):

@@ -10,9 +10,7 @@ def test_a_name_reads_back_as_written(name):
     assert str(ServerRequest.parse(name)) == name
 
 
-@pytest.mark.parametrize(
-    "name", ["", "MySQL", "postgres", "mariadb-11", "mysql-8.4.1", "mysql-", "mysql 8.4"]
-)
+@pytest.mark.parametrize("name", ["", "MySQL", "postgres", "mariadb-11", "mysql-8.4.1", "mysql-", "mysql 8.4"])
 def test_another_name_is_refused_with_what_to_write(name):
     with pytest.raises(ValueError, match="names no server: write mysql, mariadb"):
         ServerRequest.parse(name)

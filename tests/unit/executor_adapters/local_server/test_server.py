@@ -1,4 +1,4 @@
-"""The server's address is a URL whatever the names in it, and nothing runs before the start."""
+"""Addresses are URLs whatever the names in them; what does not start says why and leaves nothing."""
 
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -45,10 +45,11 @@ def test_closing_deletes_the_folder_and_may_be_repeated(server, tmp_path):
     assert not list(tmp_path.glob("executor-*"))
 
 
-def test_a_program_that_is_not_there_is_named_with_its_reason(tmp_path, monkeypatch, fake_program):
+def test_a_program_that_ends_at_once_is_named_with_the_end_of_its_log(tmp_path, monkeypatch, fake_program):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     datadir = tmp_path / "data"
     datadir.mkdir()
+    (datadir / "ibdata1").touch()
     program = fake_program("mysqld", "[ERROR] Cannot open that", code=1)
     installation = NativeInstallation(ServerKind.MYSQL, "9.7.4", (str(program),), Path(tmp_path))
     with (
