@@ -139,7 +139,7 @@ def _run(purpose: str, command: Sequence[str]) -> None:
         raise ServerNotFoundError([f"Could not {purpose}: no end after {FETCH_TIMEOUT_S} s."]) from error
     if done.returncode != 0:
         reason = (done.stderr or done.stdout).strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
-        raise ServerNotFoundError([f"Could not {purpose}: {reason[0]}"])
+        raise ServerNotFoundError([f"Could not {purpose} ({reason[0]})."])
 
 
 def _command(kind: ServerKind, root: Path) -> tuple[str, ...]:

@@ -117,7 +117,7 @@ def test_a_source_without_a_keyring_is_checked_by_the_distribution_s_own(tmp_pat
 
 def test_a_step_that_fails_is_named_with_its_last_line_and_leaves_nothing(debian, fake_program):
     fake_program("apt-get", "W: something\nE: Temporary failure", code=100)
-    assert refusal(MYSQL) == "Could not refresh the package lists: E: Temporary failure"
+    assert refusal(MYSQL) == "Could not refresh the package lists (E: Temporary failure)."
     assert not (debian / "cache" / "servers" / "mysql").exists()
 
 
