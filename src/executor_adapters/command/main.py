@@ -1,0 +1,154 @@
+"""The command line: parsed here, carried out by the subcommands' own modules.
+
+Whatever is wrong with a call ends in one line on standard error and exit code 2, before anything is touched.
+Subcommands are imported when they are called, so that ``--help`` is quick.
+"""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import NoReturn
+
+from executor_adapters.command.outcome import ExitCode
+from executor_core.errors import CheckpointUnusable, ExecutorError, InvalidInput, Unavailable
+
+
+class _OneLineParser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InvalidInput(f"{message} (see {self.prog} --help)")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    try:
+        arguments = _parser().parse_args(argv)
+        _set_up_logging()
+        return _carry_out(arguments)
+    except (InvalidInput, CheckpointUnusable, Unavailable) as error:
+        sys.stderr.write(f"executor: {' '.join(str(error).split())}\n")
+        return ExitCode.USAGE
+    except ExecutorError as error:
+        sys.stderr.write(f"executor: {' '.join(str(error).split())}\n")
+        return ExitCode.FAILED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.INTERRUPTED
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+
+
+def _carry_out(arguments: argparse.Namespace) -> int:
+    match arguments.command:
+        case "run":
+            from executor_adapters.command.run import run
+            from executor_adapters.settings import Settings
+
+            return run(arguments, Settings.read(vars(arguments)))
+        case "worker":
+            from executor_adapters.command.worker import worker
+            from executor_adapters.settings import Settings
+
+            return worker(arguments, Settings.read(vars(arguments)))
+        case "verify":
+            from executor_adapters.command.verify import verify
+
+            return verify(arguments)
+        case "serve":
+            from executor_adapters.command.serve import serve
+
+            return serve(arguments)
+        case "demo":
+            from executor_adapters.command.demo import demo
+
+            return demo(arguments)
+        case _:
+            raise InvalidInput("name a subcommand: run, worker, verify, serve or demo (see executor --help)")
+
+
+def _set_up_logging() -> None:
+    level = os.environ.get("EXECUTOR_LOG_LEVEL", "WARNING").upper()
+    if level not in logging.getLevelNamesMapping():
+        raise InvalidInput(f"EXECUTOR_LOG_LEVEL: {level!r} is not a log level: write DEBUG, INFO or WARNING")
+    logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    if level != "DEBUG":
+        logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _OneLineParser(
+        prog="executor",
+        description="Adds an index to a production MySQL, proves that it did no harm, and takes it back if it did.",
+    )
+    parser.add_argument("--version", action="version", version=f"executor {version('executor-mysql')}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_OneLineParser)
+
+    run = _command(commands, "run", "carry one run to its end", "executor run run.json --mysql-url mysql://…/shop")
+    run.add_argument("run", metavar="RUN.json", help="the run, an ExecutionRun as JSON; - reads standard input")
+    _add_run_options(run)
+
+    worker = _command(
+        commands, "worker", "take scheduled runs from the control plane", "executor worker --connections db.toml"
+    )
+    worker.add_argument("--once", action="store_true", help="end when no run is left")
+    worker.add_argument("--runs", type=_positive, default=100, help="runs carried at once (default 100)")
+    _add_run_options(worker)
+
+    verify = _command(
+        commands, "verify", "reach the verdict from recorded evidence", "executor verify evidence.json --json"
+    )
+    verify.add_argument("evidence", metavar="EVIDENCE.json", help="the evidence; - reads standard input")
+    verify.add_argument("--json", action="store_true", help="print exactly one JSON object")
+
+    serve = _command(
+        commands, "serve", "run the reference control plane", "executor serve --db sqlite:///control-plane.db"
+    )
+    serve.add_argument("--db", default="sqlite:///executor.db", help="SQLAlchemy URL (default sqlite:///executor.db)")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
+    serve.add_argument("--port", type=int, default=3000, help="port to listen on (default 3000; 0 chooses one)")
+
+    demo = _command(
+        commands, "demo", "the whole job, live: a helpful index and a harmful one", "executor demo --engine memory"
+    )
+    demo.add_argument("--engine", choices=("auto", "memory"), default="auto", help="memory: on the fakes alone")
+    demo.add_argument("--mysql-url", help="a MySQL to use instead of starting one")
+    demo.add_argument("--json", action="store_true", help="print exactly one JSON object")
+    return parser
+
+
+def _command(
+    commands: "argparse._SubParsersAction[_OneLineParser]", name: str, what: str, example: str
+) -> argparse.ArgumentParser:
+    return commands.add_parser(name, help=what, description=what.capitalize() + ".", epilog=f"Example: {example}")
+
+
+def _add_run_options(parser: argparse.ArgumentParser) -> None:
+    option = parser.add_argument
+    option("--api-url", help="control plane (SAAS_API_URL; default http://localhost:3000); token: SAAS_API_TOKEN")
+    option("--mysql-url", help="mysql://user:password@host:port/database (better: EXECUTOR_MYSQL_URL)")
+    option("--connections", metavar="FILE", help="TOML: connection id = URL (EXECUTOR_CONNECTIONS)")
+    option("--worker-id", help="who this is (EXECUTOR_WORKER_ID; default: host, process, random)")
+    option("--baseline-window", metavar="5m", help="window before the build (EXECUTOR_BASELINE_WINDOW)")
+    option("--after-window", metavar="5m", help="window after the build (EXECUTOR_AFTER_WINDOW)")
+    option("--extended-window", metavar="30m", help="longest window where 5m can't decide; 0s: never longer")
+    option("--settle", metavar="0s", help="pause between the build and the after window (EXECUTOR_SETTLE)")
+    option("--state-dir", metavar="DIR", help="checkpoints and undelivered messages (EXECUTOR_STATE_DIR)")
+    option("--api-timeout", metavar="5s", help="limit of each call (EXECUTOR_API_TIMEOUT)")
+    option("--lock-wait", metavar="1s", help="how long others may queue behind our statement (EXECUTOR_LOCK_WAIT)")
+    option("--exposure", help="direct: the index is used as soon as it is built (EXECUTOR_EXPOSURE)")
+    option("--json", action="store_true", help="print exactly one JSON object")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,128 @@
+"""The wiring: which adapter serves which port, one container for each shape of deployment.
+
+Only entry points import this file. Nothing is injected by magic: every object is made from plain constructor
+arguments, and `dependency_injector` keeps one of each. A test builds every provider of every container.
+"""
+
+from pathlib import Path
+
+from dependency_injector import containers, providers
+
+from executor_adapters.checkpoints.archive import FileEvidenceArchive
+from executor_adapters.checkpoints.sqlite import SqliteJournal
+from executor_adapters.clock import SystemClock, system_jitter
+from executor_adapters.connections import Connections, read_connections
+from executor_adapters.memory import (
+    FakeClock,
+    FakeControlPlane,
+    FakeDatabase,
+    MemoryEvidenceArchive,
+    MemoryJournal,
+    RecordingObserver,
+)
+from executor_adapters.mysql.database import MySQLTarget
+from executor_adapters.mysql.url import MySQLUrl
+from executor_adapters.observers import LoggingObserver
+from executor_adapters.saas.control_plane import HttpControlPlane
+from executor_adapters.settings import Settings
+from executor_core.carrying import Ports, Rules
+from executor_core.engine import Engine
+from executor_core.model import ConnectionId, WorkerId
+from executor_core.pacing import Pacing
+from executor_core.policy import Policy
+from executor_core.ports import ControlPlane, Observer, TargetDatabase
+
+
+def _control_plane(settings: Settings) -> HttpControlPlane:
+    token = None if settings.api_token is None else settings.api_token.get_secret_value()
+    return HttpControlPlane(settings.api_url, token, timeout=settings.api_timeout)
+
+
+def _connections(settings: Settings, clock: SystemClock) -> Connections:
+    def open_target(url: MySQLUrl) -> MySQLTarget:
+        return MySQLTarget(url, clock=clock)
+
+    urls = {} if settings.connections is None else read_connections(settings.connections)
+    default = None if settings.mysql_url is None else settings.mysql_url.get_secret_value()
+    return Connections(urls, default=default, open_target=open_target)
+
+
+def _state_dir(settings: Settings) -> Path:
+    return settings.state_dir
+
+
+class Production(containers.DeclarativeContainer):
+    """The command and the worker: MySQL, the control plane over HTTP, state in a directory."""
+
+    settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
+
+    clock: providers.Provider[SystemClock] = providers.ThreadSafeSingleton(SystemClock)
+    observer: providers.Provider[Observer] = providers.ThreadSafeSingleton(LoggingObserver)
+    control_plane: providers.Provider[ControlPlane] = providers.ThreadSafeSingleton(_control_plane, settings)
+    connections: providers.Provider[Connections] = providers.ThreadSafeSingleton(_connections, settings, clock)
+    state_dir: providers.Provider[Path] = providers.Callable(_state_dir, settings)
+    journal: providers.Provider[SqliteJournal] = providers.ThreadSafeSingleton(SqliteJournal, state_dir)
+    archive: providers.Provider[FileEvidenceArchive] = providers.ThreadSafeSingleton(FileEvidenceArchive, state_dir)
+    ports: providers.Provider[Ports] = providers.ThreadSafeSingleton(
+        Ports,
+        control_plane=control_plane,
+        target=connections,
+        checkpoints=journal,
+        outbox=journal,
+        archive=archive,
+        clock=clock,
+        jitter=providers.Object(system_jitter),
+        observer=observer,
+    )
+    pacing: providers.Provider[Pacing] = providers.Callable(Settings.pacing, settings)
+    verification: providers.Provider[Policy] = providers.ThreadSafeSingleton(Policy)
+    rules: providers.Provider[Rules] = providers.ThreadSafeSingleton(Rules, pacing=pacing, verification=verification)
+    worker_id: providers.Provider[WorkerId] = providers.Callable(lambda settings: WorkerId(settings.worker_id), settings)
+    engine: providers.Provider[Engine] = providers.ThreadSafeSingleton(
+        Engine, ports=ports, worker_id=worker_id, rules=rules
+    )
+
+
+def _always(database: FakeDatabase) -> "_OneTarget":
+    return _OneTarget(database)
+
+
+class _OneTarget:
+    """Every connection id means the same database."""
+
+    def __init__(self, database: TargetDatabase) -> None:
+        self._database = database
+
+    def __call__(self, connection_id: ConnectionId) -> TargetDatabase:
+        del connection_id
+        return self._database
+
+
+class InMemory(containers.DeclarativeContainer):
+    """Everything on the fakes, with a clock that moves when told: for users' tests and ``--engine memory``."""
+
+    worker_id: providers.Provider[WorkerId] = providers.Object(WorkerId("worker-1"))
+    clock: providers.Provider[FakeClock] = providers.ThreadSafeSingleton(FakeClock)
+    observer: providers.Provider[RecordingObserver] = providers.ThreadSafeSingleton(RecordingObserver)
+    control_plane: providers.Provider[FakeControlPlane] = providers.ThreadSafeSingleton(FakeControlPlane, clock=clock)
+    database: providers.Provider[FakeDatabase] = providers.ThreadSafeSingleton(FakeDatabase, clock=clock)
+    target: providers.Provider[_OneTarget] = providers.ThreadSafeSingleton(_always, database)
+    journal: providers.Provider[MemoryJournal] = providers.ThreadSafeSingleton(MemoryJournal)
+    archive: providers.Provider[MemoryEvidenceArchive] = providers.ThreadSafeSingleton(MemoryEvidenceArchive)
+    ports: providers.Provider[Ports] = providers.ThreadSafeSingleton(
+        Ports,
+        control_plane=control_plane,
+        target=target,
+        checkpoints=journal,
+        outbox=journal,
+        archive=archive,
+        clock=clock,
+        jitter=providers.Object(lambda: 0.5),
+        observer=observer,
+    )
+    pacing: providers.Provider[Pacing] = providers.ThreadSafeSingleton(Pacing)
+    verification: providers.Provider[Policy] = providers.ThreadSafeSingleton(Policy)
+    rules: providers.Provider[Rules] = providers.ThreadSafeSingleton(Rules, pacing=pacing, verification=verification)
+    engine: providers.Provider[Engine] = providers.ThreadSafeSingleton(
+        Engine, ports=ports, worker_id=worker_id, rules=rules
+    )
