@@ -1,0 +1,65 @@
+"""One build: the statement that adds the index, sent once, on a connection and a thread of its own.
+
+The connection is opened and takes the table's advisory lock before the thread starts, so whatever goes wrong
+until then is raised where it was asked for. The lock then lives as long as the statement: if this process
+dies, the server goes on building, and whoever finds the lock held finds the build.
+"""
+
+import threading
+from datetime import timedelta
+
+from executor_adapters.mysql.connection import Connection, Connector
+from executor_adapters.mysql.errors import StatementFailed
+from executor_core import ddl
+from executor_core.errors import Unavailable
+from executor_core.ports import Clock
+from executor_core.target import BuildOrder, BuildOutcome, BuildReport
+
+
+class Build:
+    """A build that has been started. `report` is None until it has ended."""
+
+    def __init__(self, connector: Connector, order: BuildOrder, clock: Clock) -> None:
+        """Take the advisory lock and send the statement; `BUSY` at once when the lock is not to be had.
+
+        Raises `Unavailable` or `Refused` when no connection could be had, and `InvalidInput` when the order
+        makes no statement; nothing was sent then.
+        """
+        self.report: BuildReport | None = None
+        self._clock = clock
+        self._statement = ddl.add_index(order.schema_name, order.index, order.marker)
+        self._lock = ddl.advisory_lock(order.schema_name, order.index.table_name)
+        connection = connector.open_changing(order.lock_wait)
+        try:
+            locked = connection.try_lock(self._lock)
+        except StatementFailed as failure:
+            connection.close()
+            raise Unavailable(f"the build was not begun: {failure.sentence}") from None
+        if not locked:
+            connection.close()
+            self.report = BuildReport(outcome=BuildOutcome.BUSY, error="another change holds the advisory lock")
+            return
+        # The server goes on building whether or not we wait: a time-out would only make us lose sight of it.
+        connection.lift_read_timeout()
+        name = f"executor-build-{order.schema_name}.{order.index.table_name}"
+        threading.Thread(target=self._run, args=(connection,), name=name, daemon=True).start()
+
+    def _run(self, connection: Connection) -> None:
+        started = self._clock.monotonic()
+        report = BuildReport(outcome=BuildOutcome.UNKNOWN)
+        try:
+            report = self._added(connection, started)
+        finally:
+            # First the lock, then the report: who reads the report may build on this table at once.
+            connection.unlock_and_close(self._lock)
+            self.report = report
+
+    def _added(self, connection: Connection, started: timedelta) -> BuildReport:
+        try:
+            connection.rows(self._statement)
+        except StatementFailed as failure:
+            elapsed = self._clock.monotonic() - started
+            return BuildReport(
+                outcome=failure.outcome, error_number=failure.number, error=failure.text, elapsed=elapsed
+            )
+        return BuildReport(outcome=BuildOutcome.DONE, elapsed=self._clock.monotonic() - started)

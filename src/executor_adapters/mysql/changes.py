@@ -1,0 +1,158 @@
+"""Who holds a table's advisory lock and what it runs; ending it; and dropping an index under that lock."""
+
+import re
+from datetime import timedelta
+
+from executor_adapters.mysql.catalogue import index_facts
+from executor_adapters.mysql.connection import Connection, Connector, Row
+from executor_adapters.mysql.errors import Reaction, StatementFailed
+from executor_core import ddl
+from executor_core.ddl import Marker
+from executor_core.errors import Refused, Unavailable
+from executor_core.index_definition import IndexDefinition
+from executor_core.model import RunId
+from executor_core.target import RunningChange
+
+_NO_SUCH_THREAD = 1094
+_STAGE = re.compile(r"stage/[^/]+/(?:alter table \((?P<step>[^)]*)\)|(?P<name>.+))")
+
+
+def running_change(connection: Connection, table_name: str) -> RunningChange | None:
+    """Return who holds the table's advisory lock, with its progress where stages are measured, or None."""
+    lock = ddl.advisory_lock(connection.database, table_name)
+    holder = connection.row("SELECT IS_USED_LOCK(%s)", lock)[0]
+    if holder is None:
+        return None
+    state, statement = _statement_of(connection, int(holder))
+    marker = marker_of(statement)
+    if marker is None:
+        return RunningChange(connection_id=int(holder), marker=None)
+    progress, stage = _stage_of(connection, int(holder))
+    return RunningChange(connection_id=int(holder), marker=marker, progress=progress, stage=stage or state or None)
+
+
+def stop_change(connection: Connection, change: RunningChange) -> None:
+    """Kill the statement of `change` if that connection still runs it. Raises `StatementFailed` if we may not.
+
+    Between the look and the kill the statement may end; its connection then runs nothing but the release of
+    the lock, which a kill can't harm.
+    """
+    if change.marker is None:
+        return
+    _, statement = _statement_of(connection, change.connection_id)
+    if marker_of(statement) != change.marker:
+        return
+    try:
+        connection.rows("KILL QUERY %s", change.connection_id)
+    except StatementFailed as failure:
+        if failure.number != _NO_SUCH_THREAD:
+            raise
+
+
+def drop_built_index(connector: Connector, index: IndexDefinition, run_id: RunId, lock_wait: timedelta) -> None:
+    """Drop the index that `run_id` built, on a connection of its own; see the port for what it raises."""
+    connection = connector.open_changing(lock_wait)
+    lock = ddl.advisory_lock(connection.database, index.table_name)
+    try:
+        try:
+            if not connection.try_lock(lock):
+                raise Unavailable(f"another change of the table {index.table_name} holds its advisory lock")
+            if not _is_there(connection, index, run_id):
+                return
+        except StatementFailed as failure:
+            raise failure.of_reading() from None
+        try:
+            connection.rows(ddl.drop_index(connection.database, index.table_name, index.index_name))
+        except StatementFailed as failure:
+            if failure.reaction is not Reaction.GONE:
+                raise failure.of_change() from None
+    finally:
+        connection.unlock_and_close(lock)
+
+
+def marker_of(statement: str) -> Marker | None:
+    """Return the marker in the statement that adds an index, or None for any other and for one cut off.
+
+    >>> marker_of("ALTER TABLE `t` ADD INDEX `i` (`a`) COMMENT 'executor:run=r;attempt=12', ALGORITHM=INPLACE")
+    Marker(run_id='r', attempt=12)
+    >>> marker_of("ALTER TABLE `t` ADD INDEX `i` (`a`) COMMENT 'executor:run=r;attempt=1")
+    """
+    marker = Marker.find(statement.replace("''", "'"))
+    if marker is None or not statement.startswith("ALTER TABLE "):
+        return None
+    return marker if f"COMMENT {ddl.quote_text(str(marker))}" in statement else None
+
+
+def _is_there(connection: Connection, index: IndexDefinition, run_id: RunId) -> bool:
+    """Whether the index is there to be dropped; `Refused` when it is there and not ours."""
+    for facts in index_facts(connection, index.table_name):
+        if facts.is_built_by(run_id, index):
+            return True
+        if facts.is_named(index):
+            raise Refused(
+                f"the index {index.index_name} of the table {index.table_name} is not the one that this run built:"
+                " it is left alone"
+            )
+    return False
+
+
+def _statement_of(connection: Connection, thread: int) -> tuple[str, str]:
+    """Return a connection's state and statement, each empty when there is none or it can't be seen.
+
+    The process list shows the account's own statements whole. Statements of other accounts may be seen in
+    ``performance_schema.threads`` alone, which cuts them off.
+    """
+    for row in connection.rows("SHOW FULL PROCESSLIST"):
+        if row[0] == thread:
+            return str(row[6] or ""), str(row[7] or "")
+    seen = _optional_row(
+        connection,
+        "SELECT PROCESSLIST_STATE, PROCESSLIST_INFO FROM performance_schema.threads WHERE PROCESSLIST_ID = %s",
+        thread,
+    )
+    return ("", "") if seen is None else (str(seen[0] or ""), str(seen[1] or ""))
+
+
+def _stage_of(connection: Connection, thread: int) -> tuple[float | None, str | None]:
+    row = _optional_row(
+        connection,
+        "SELECT s.EVENT_NAME, s.WORK_COMPLETED, s.WORK_ESTIMATED FROM performance_schema.events_stages_current s"
+        " JOIN performance_schema.threads t ON t.THREAD_ID = s.THREAD_ID WHERE t.PROCESSLIST_ID = %s"
+        " ORDER BY s.WORK_ESTIMATED DESC LIMIT 1",
+        thread,
+    )
+    if row is None:
+        return None, None
+    return fraction(row[1], row[2]), short_stage(str(row[0]))
+
+
+def fraction(done: int | None, estimated: int | None) -> float | None:
+    """Return the progress from 0 to 1, or None where the server has no estimate.
+
+    >>> fraction(1, 4), fraction(5, 4), fraction(None, None), fraction(1, 0)
+    (0.25, 1.0, None, None)
+    """
+    if done is None or not estimated:
+        return None
+    return min(1.0, max(0.0, done / estimated))
+
+
+def short_stage(name: str) -> str:
+    """Return the part of a stage's name that says something.
+
+    >>> short_stage("stage/innodb/alter table (merge sort)"), short_stage("stage/sql/altering table")
+    ('merge sort', 'altering table')
+    """
+    match = _STAGE.fullmatch(name)
+    return name if match is None else match["step"] or match["name"] or name
+
+
+def _optional_row(connection: Connection, sql: str, *args: object) -> Row | None:
+    """Return the first row of what is a courtesy: an account that may not read it goes without."""
+    try:
+        rows = connection.rows(sql, *args)
+    except StatementFailed as failure:
+        if failure.reaction is not Reaction.REFUSED:
+            raise
+        return None
+    return rows[0] if rows else None
