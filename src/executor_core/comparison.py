@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from executor_core.dispersion import Batches, Excess, Noise, batches, excess, pool, slope, welch_degrees
+from executor_core.dispersion import NO_EXCESS, Batches, Excess, Noise, batches, excess, pool, slope, welch_degrees
 from executor_core.inference import fisher_increase, t_tail
 from executor_core.machine import Machine, sampling_variance
 from executor_core.metrics import DigestKey
@@ -29,11 +29,29 @@ class DigestKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change as a log-ratio, and the one-sided p-values that it is a rise, and that it is a fall."""
+    """A change as a log-ratio with the parts of its variance, each with its degrees of freedom.
+
+    The p-values are one-sided, of Student's t against no change. A change without parts is exact.
+    """
 
     log_ratio: float
-    p_rise: float = 1.0
-    p_fall: float = 1.0
+    parts: tuple[tuple[float, float], ...] = ()
+
+    @property
+    def p_rise(self) -> float:
+        """The chance to see such a rise where nothing changed."""
+        return self._tail(self.log_ratio)
+
+    @property
+    def p_fall(self) -> float:
+        """The chance to see such a fall where nothing changed."""
+        return self._tail(-self.log_ratio)
+
+    def _tail(self, distance: float) -> float:
+        if distance <= 0:
+            return 1.0
+        variance = math.fsum(part for part, _ in self.parts)
+        return t_tail(distance / math.sqrt(variance), welch_degrees(self.parts)) if variance > 0 else 0.0
 
 
 UNCHANGED = Change(0.0)
@@ -67,13 +85,15 @@ class Comparison:
     p_errors: float
     errors_persist: bool
     two_snapshots: bool
+    limit: float
 
     @property
     def p_latency(self) -> float:
         """The p-value of a rise in latency: of the mean, or of the body where that is past the limit too."""
         if self.body is None:
             return self.latency.p_rise
-        return min(1.0, 2 * min(self.latency.p_rise, self.body.p_rise))
+        p_body = self.body.p_rise if self.body.log_ratio > self.limit else 1.0
+        return min(1.0, 2 * min(self.latency.p_rise, p_body))
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +261,8 @@ def _log_variance(series: Series) -> float:
 
 def _excess_of(before: Series, after: Series, quantity: Callable[[Delta], int]) -> Excess:
     """The excess of a counter per execution, none of it explained."""
+    if len(before.deltas) < 2 and len(after.deltas) < 2:
+        return NO_EXCESS
     sides: list[Batches] = []
     for series in (before, after):
         ran = [delta for delta in series.deltas if delta.executions]
@@ -296,24 +318,22 @@ def _compare_one(
     noise = noises.time.of(m.time, *m.intervals)
     noise_degrees = max(1.0, m.time.degrees)
     common = [(shared, shared_degrees), (floor * floor, math.inf)]
-    parts = [
+    parts = (
         (m.sampling[0], m.sampling_degrees[0]),
         (m.sampling[1], m.sampling_degrees[1]),
         (noise, noise_degrees),
         *common,
-    ]
+    )
     body = None
     if m.logs is not None:
         body_ratio = m.log_shift - relief - (0.0 if m.paired else max(machine.body_shift, 0.0))
-        body_parts = [
+        body_parts = (
             (_log_variance(m.before), before.executions - 1.0),
             (_log_variance(m.after), after.executions - 1.0),
             (noises.logs.of(m.logs, *m.intervals), max(1.0, m.logs.degrees)),
             *common,
-        ]
-        body = _change(body_ratio, body_parts)
-        if body_ratio <= policy.latency_limit:
-            body = Change(body_ratio, 1.0, body.p_fall)
+        )
+        body = Change(body_ratio, body_parts)
     return Comparison(
         key=m.key,
         kind=kind,
@@ -322,7 +342,7 @@ def _compare_one(
         after=after,
         time_share=before.time_ps / table_time,
         raw_latency=raw,
-        latency=_change(latency, parts),
+        latency=Change(latency, parts),
         body=body,
         own_variance=m.sampling[0] + m.sampling[1],
         shared_variance=noise + shared + floor * floor,
@@ -336,16 +356,8 @@ def _compare_one(
         p_errors=fisher_increase(before.errors, before.executions, after.errors, after.executions),
         errors_persist=2 * sum(d.errors > 0 for d in m.after.deltas) > sum(d.executions > 0 for d in m.after.deltas),
         two_snapshots=two_snapshots,
+        limit=policy.latency_limit,
     )
-
-
-def _change(log_ratio: float, parts: Sequence[tuple[float, float]]) -> Change:
-    """The change with its p-values from Student's t against no change."""
-    if log_ratio == 0.0:
-        return UNCHANGED
-    error = math.sqrt(math.fsum(variance for variance, _ in parts))
-    tail = t_tail(abs(log_ratio) / error, welch_degrees(parts)) if error > 0 else 0.0
-    return Change(log_ratio, tail, 1.0 - tail) if log_ratio > 0 else Change(log_ratio, 1.0 - tail, tail)
 
 
 def _logical(
@@ -362,17 +374,16 @@ def _logical(
     old, new = quantity(before), quantity(after)
     log_ratio = _log_ratio(old, before.executions, new, after.executions)
     if log_ratio == math.inf:
-        return Change(math.inf, 0.0, 1.0) if new >= from_nothing * after.executions else UNCHANGED
-    if log_ratio == -math.inf:
-        return Change(-math.inf, 1.0, 0.0)
+        return Change(math.inf) if new >= from_nothing * after.executions else UNCHANGED
+    if log_ratio == 0.0 or log_ratio == -math.inf:
+        return Change(log_ratio)
     if own.degrees:
-        parts = [(noise.of(own, *m.intervals), float(own.degrees))]
-    else:
-        parts = [
-            (max(v, 1 / total.executions), total.executions - 1.0)
-            for v, total in zip(m.sampling, (before, after), strict=True)
-        ]
-    return _change(log_ratio, [*parts, (floor * floor, math.inf)])
+        return Change(log_ratio, ((noise.of(own, *m.intervals), float(own.degrees)), (floor * floor, math.inf)))
+    sampled = [
+        (max(v, 1 / total.executions), total.executions - 1.0)
+        for v, total in zip(m.sampling, (before, after), strict=True)
+    ]
+    return Change(log_ratio, (*sampled, (floor * floor, math.inf)))
 
 
 def _log_ratio(old: int, before: int, new: int, after: int) -> float:

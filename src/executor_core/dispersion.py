@@ -59,12 +59,15 @@ class Excess:
     intervals: float
 
 
+NO_EXCESS = Excess(0.0, 0.0, 0, 1.0)
+
+
 def excess(before: Batches, after: Batches, *, explained_before: float, explained_after: float) -> Excess:
     """The excess of two windows, weighted by their degrees of freedom."""
+    if before.intervals < 2 and after.intervals < 2:
+        return NO_EXCESS
     parts = ((before, explained_before), (after, explained_after))
     degrees = sum(max(0, side.intervals - 1) for side, _ in parts)
-    if degrees == 0:
-        return Excess(0.0, 0.0, 0, 1.0)
     variance = sum((s.intervals - 1) * s.intervals * (s.variance - v) for s, v in parts if s.intervals > 1)
     lag = sum((s.intervals - 1) * s.intervals * s.lag for s, _ in parts if s.intervals > 1)
     intervals = [s.intervals for s, _ in parts if s.intervals > 1]

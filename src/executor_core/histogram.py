@@ -9,17 +9,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from operator import mul
 
 from executor_core.metrics import BUCKETS
 
 _LOG_UNIT = 2**16
-_TIME_UNIT_PS = 1000
+_TIME_UNIT_PS = 100_000
 _FIRST_UPPER_PS = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class BucketScale:
-    """Each bucket's latency: `times` in nanoseconds, `logs` as 2^-16 of ln(picoseconds)."""
+    """Each bucket's latency: `times` in units of 100 ns, `logs` as 2^-16 of ln(picoseconds)."""
 
     times: tuple[int, ...]
     logs: tuple[int, ...]
@@ -81,23 +82,20 @@ class Moments:
 
 def moments_between(scale: BucketScale, earlier: Mapping[int, int], later: Mapping[int, int]) -> Moments | None:
     """The moments of what `later` counts beyond `earlier`; None if a bucket's count fell or is unknown."""
-    times, logs = scale.times, scale.logs
-    count = log_sum = log_squares = time_sum = time_squares = 0
-    for bucket, cumulative in later.items():
-        n = cumulative - earlier.get(bucket, 0)
-        if n == 0:
-            continue
-        if n < 0 or bucket >= len(times):
-            return None
-        log, time = logs[bucket], times[bucket]
-        count += n
-        log_sum += n * log
-        log_squares += n * log * log
-        time_sum += n * time
-        time_squares += n * time * time
-    if any(n and bucket not in later for bucket, n in earlier.items()):
+    if not earlier.keys() <= later.keys() and any(n and bucket not in later for bucket, n in earlier.items()):
         return None
-    return Moments(count, log_sum, log_squares, time_sum, time_squares)
+    if not later:
+        return Moments(0, 0, 0, 0, 0)
+    counts = [n - earlier.get(bucket, 0) for bucket, n in later.items()]
+    if min(counts) < 0 or max(later) >= len(scale.times):
+        return None
+    logs = [scale.logs[bucket] for bucket in later]
+    times = [scale.times[bucket] for bucket in later]
+    log_sums = list(map(mul, counts, logs))
+    time_sums = list(map(mul, counts, times))
+    return Moments(
+        sum(counts), sum(log_sums), sum(map(mul, log_sums, logs)), sum(time_sums), sum(map(mul, time_sums, times))
+    )
 
 
 def counts_between(earlier: Mapping[int, int], later: Mapping[int, int]) -> dict[int, int]:

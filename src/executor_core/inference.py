@@ -46,6 +46,20 @@ def t_tail(statistic: float, degrees: float) -> float:
     return tail if statistic >= 0 else 1.0 - tail
 
 
+def t_quantile(tail: float, degrees: float) -> float:
+    """The value that Student's t exceeds with chance `tail`, for 0 < tail < 0.5."""
+    low, high = 0.0, 1.0
+    while t_tail(high, degrees) > tail:
+        low, high = high, 2 * high
+    for _ in range(60):
+        middle = (low + high) / 2
+        if t_tail(middle, degrees) > tail:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
 def regularised_beta(x: float, a: float, b: float) -> float:
     """The regularised incomplete beta function I_x(a, b), for 0 <= x <= 1 and positive a, b."""
     if x <= 0.0:

@@ -61,8 +61,12 @@ def judge(
     findings = Findings()
     weights = [max(c.time_share, _LEAST_WEIGHT) for c in comparisons]
     total_weight = math.fsum(weights)
-    p_latency = weighted_holm([c.p_latency for c in comparisons], weights)
-    p_rows = weighted_holm([c.rows.p_rise for c in comparisons], weights)
+    p_latency = weighted_holm(
+        [c.p_latency if c.latency.log_ratio > policy.latency_limit else 1.0 for c in comparisons], weights
+    )
+    p_rows = weighted_holm(
+        [c.rows.p_rise if c.rows.log_ratio > policy.rows_limit else 1.0 for c in comparisons], weights
+    )
     writes = Findings()
     for c, weight, p_time, p_examined in zip(comparisons, weights, p_latency, p_rows, strict=True):
         share = weight / total_weight

@@ -64,10 +64,10 @@ class DigestKey(NamedTuple):
     schema_name: str | None
     digest: str
 
-    @property
-    def order(self) -> tuple[str, str]:
-        """A sort key that has room for the rows without a schema."""
-        return (self.digest, self.schema_name or "")
+
+def digest_order(key: DigestKey) -> tuple[str, str]:
+    """A sort key of digests that has room for the rows without a schema."""
+    return (key.digest, key.schema_name or "")
 
 
 def _offset_or_utc(moment: datetime) -> datetime:

@@ -62,6 +62,8 @@ class Policy(Record):
     """From this share of the table's time on, a digest may not be left unjudged."""
     min_coverage: Share = 0.50
     """The judged digests must stand for at least this share of the table's time."""
+    tellable_percent: Percent = 50.0
+    """A baseline in which a smaller rise than this could not be told from noise is worth extending."""
     min_scan_rate_increase: Share = 0.05
     """Scans that were there before must grow by this share of the executions to fail."""
     min_error_rate_increase: Share = 0.01

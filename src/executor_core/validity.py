@@ -3,14 +3,14 @@
 What is found here can only make a verdict `inconclusive`, never `failed` and never `success`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from executor_core.comparison import Comparison, DigestKind
 from executor_core.judgement import Findings, lost
-from executor_core.metrics import DigestKey, Snapshot
+from executor_core.metrics import DigestKey, Snapshot, digest_order
 from executor_core.policy import Policy
 from executor_core.verdict import Reason, ReasonCode
-from executor_core.window import IDLE, Series, Window
+from executor_core.window import IDLE, Reading, Series, Window
 
 UNDECIDABLE = frozenset(
     {
@@ -48,15 +48,16 @@ def interruptions(before: Window, after: Window) -> list[Reason]:
     return notes
 
 
-def lost_digests(wanted: Sequence[DigestKey], baseline: Sequence[Snapshot], after: Sequence[Snapshot]) -> list[Reason]:
+def lost_digests(wanted: Collection[DigestKey], baseline: Sequence[Reading], after: Sequence[Reading]) -> list[Reason]:
     """Wanted digests that are absent at the end of a window in which the server's digest table overflowed."""
     reasons: list[Reason] = []
-    for snapshots in (baseline, after):
-        overflow = max(s.digests_lost for s in snapshots) - snapshots[0].digests_lost
-        present = {row.key for row in snapshots[-1].digests}
+    for first, last in ((baseline[0], baseline[-1]), (after[0], after[-1])):
+        overflow = last.snapshot.digests_lost - first.snapshot.digests_lost
         if overflow > 0:
+            absent = [key for key in wanted if key not in last.rows]
             reasons += [
-                lost(key, ReasonCode.DIGEST_LOST, {"digests_lost": overflow}) for key in wanted if key not in present
+                lost(key, ReasonCode.DIGEST_LOST, {"digests_lost": overflow})
+                for key in sorted(absent, key=digest_order)
             ]
     return reasons
 

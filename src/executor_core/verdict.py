@@ -31,6 +31,10 @@ class ReasonCode(StrEnum):
     UNDECIDED_INCREASE = "undecided_increase"
     EARLY_INCREASE = "early_increase"
 
+    BASELINE_IDLE = "baseline_idle"
+    BASELINE_NOISY = "baseline_noisy"
+    TOO_RARE = "too_rare"
+
     SERVER_RESTARTED = "server_restarted"
     CLOCK_TROUBLE = "clock_trouble"
     IMMATERIAL_REGRESSION = "immaterial_regression"

@@ -8,21 +8,33 @@ docs/verification.md explains the method.
 
 from collections.abc import Collection, Mapping, Sequence
 
-from executor_core.comparison import Comparison, DigestKind, compare
+from executor_core.baseline import BaselineAssessment, assess_baseline
+from executor_core.comparison import Comparison, compare
 from executor_core.evidence import Evidence
 from executor_core.histogram import bucket_scale
 from executor_core.judgement import Findings, judge, percent
 from executor_core.machine import machine_of
-from executor_core.metrics import DigestKey, DigestRole, EvidenceError, Snapshot
+from executor_core.metrics import DigestKey, EvidenceError, Snapshot, digest_order
 from executor_core.model import VerificationStatus
 from executor_core.policy import Policy, WritePolicy
+from executor_core.roles import roles_of
 from executor_core.tail import worse_tails
 from executor_core.validity import UNDECIDABLE, blocking, completeness, interruptions, lost_digests
 from executor_core.verdict import DigestVerdict, MetricsComparison, Reason, ReasonCode, Verdict
-from executor_core.window import Window, check_order, window_of
+from executor_core.window import Window, check_apart, readings_of, window_of
 from executor_core.wording import failed_sentence, inconclusive_sentence, success_sentence
 
-__all__ = ["EvidenceError", "Policy", "ReasonCode", "Verdict", "WritePolicy", "verify", "verify_evidence"]
+__all__ = [
+    "BaselineAssessment",
+    "EvidenceError",
+    "Policy",
+    "ReasonCode",
+    "Verdict",
+    "WritePolicy",
+    "assess_baseline",
+    "verify",
+    "verify_evidence",
+]
 
 
 def verify_evidence(evidence: Evidence) -> Verdict:
@@ -72,7 +84,8 @@ def verify(
     Raises:
         EvidenceError: snapshots are out of order or overlap, or a digest is listed twice.
     """
-    check_order(baseline, after)
+    readings = readings_of("baseline", baseline), readings_of("after", after)
+    check_apart(baseline, after)
     if index_exists is False:
         reason = Reason(code=ReasonCode.INDEX_MISSING)
         return Verdict(status=VerificationStatus.FAILED, message=failed_sentence([reason]), reasons=(reason,))
@@ -82,10 +95,11 @@ def verify(
         return _inconclusive(blocked, extend=extend)
 
     scale = bucket_scale(tuple(histogram_upper_bounds_ps) if histogram_upper_bounds_ps else None)
-    before_window = window_of(baseline, scale=scale, origin=baseline[0])
-    after_window = window_of(after, scale=scale, origin=baseline[0])
-    kinds, wanted, controls = _roles((*baseline, *after), targets)
-    machine = machine_of(before_window, after_window, controls, policy)
+    before_window = window_of(readings[0], scale=scale, origin=baseline[0].taken_at)
+    after_window = window_of(readings[1], scale=scale, origin=baseline[0].taken_at)
+    roles = roles_of([*readings[0], *readings[1]], targets)
+    kinds, wanted = roles.kinds, roles.wanted
+    machine = machine_of(before_window, after_window, roles.controls, policy)
     comparisons = compare(
         list(kinds),
         before=before_window,
@@ -104,14 +118,14 @@ def verify(
     )
     gaps = completeness(kinds, wanted, before_window, after_window, comparisons, policy)
     samples = sum(after_window.series[key].total.executions for key in wanted if key in after_window.series)
-    doubts = [*lost_digests(sorted(wanted, key=lambda key: key.order), baseline, after), *gaps.doubts]
+    doubts = [*lost_digests(wanted, *readings), *gaps.doubts]
     if not wanted:
         doubts.insert(0, Reason(code=ReasonCode.NO_TARGET_DIGEST))
     warnings = [
         *findings.notes,
         *gaps.notes,
         *interruptions(before_window, after_window),
-        *worse_tails(comparisons, baseline, after, policy),
+        *worse_tails(comparisons, *readings, policy),
         *_unused(after, index_name, uses_index),
     ]
     if not machine.controls:
@@ -172,33 +186,6 @@ def _inconclusive(
     )
 
 
-def _roles(
-    snapshots: Sequence[Snapshot], targets: Collection[str] | None
-) -> tuple[dict[DigestKey, DigestKind], frozenset[DigestKey], list[DigestKey]]:
-    """The digests that touch the table with their kinds, those wanted, and the controls, in a fixed order."""
-    named = frozenset(targets or ())
-    roles: dict[DigestKey, set[DigestRole]] = {}
-    for snapshot in snapshots:
-        for row in snapshot.digests:
-            seen = roles.setdefault(row.key, set())
-            if row.role is not None:
-                seen.add(row.role)
-    kinds: dict[DigestKey, DigestKind] = {}
-    wanted: set[DigestKey] = set()
-    controls: list[DigestKey] = []
-    for key in sorted(roles, key=lambda key: key.order):
-        seen = roles[key]
-        if DigestRole.WRITE in seen:
-            kinds[key] = DigestKind.WRITE
-        elif DigestRole.TARGET in seen or key.digest in named:
-            kinds[key] = DigestKind.READ
-        elif DigestRole.CONTROL in seen:
-            controls.append(key)
-        if key.digest in named or (not named and DigestRole.TARGET in seen):
-            wanted.add(key)
-    return kinds, frozenset(wanted), controls
-
-
 def _time_may_help(doubts: Sequence[Reason], wanted: frozenset[DigestKey], before: Window, policy: Policy) -> bool:
     """Whether a longer after window could decide: the doubts can vanish, and the baseline has its samples."""
     executions = sum(before.series[key].total.executions for key in wanted if key in before.series)
@@ -227,7 +214,7 @@ def _spec_comparison(
     """The specification's three numbers over the wanted digests, in the baseline's mix; None without any."""
     times: list[tuple[float, float]] = []
     rows: list[tuple[float, float]] = []
-    for key in sorted(wanted, key=lambda key: key.order):
+    for key in sorted(wanted, key=digest_order):
         if key not in before.series or key not in after.series:
             continue
         b, a = before.series[key].total, after.series[key].total

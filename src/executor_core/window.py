@@ -9,10 +9,20 @@ difference is used when the executions, each at most ``MAX_TIMER_WAIT`` long, al
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from functools import reduce
 from itertools import pairwise
+from operator import add
 
 from executor_core.histogram import BucketScale, Moments, moments_between
-from executor_core.metrics import COUNTER_MODULUS, DigestKey, DigestRow, EvidenceError, Snapshot
+from executor_core.metrics import (
+    COUNTER_MODULUS,
+    DigestKey,
+    DigestRow,
+    EvidenceError,
+    Snapshot,
+    digest_order,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,67 +93,81 @@ class Window:
         return (self.middles[0] + self.middles[-1]) / 2 if self.middles else 0.0
 
 
-def check_order(baseline: Sequence[Snapshot], after: Sequence[Snapshot]) -> None:
-    """Refuse snapshots out of order, windows that overlap, and a digest listed twice, naming the field."""
-    for name, snapshots in (("baseline", baseline), ("after", after)):
-        for i, snapshot in enumerate(snapshots):
-            if i and snapshot.taken_at <= snapshots[i - 1].taken_at:
-                raise EvidenceError(f"{name}[{i}].taken_at", "is not later than the snapshot before it")
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A snapshot with its rows by digest."""
+
+    snapshot: Snapshot
+    rows: Mapping[DigestKey, DigestRow]
+
+
+def readings_of(name: str, snapshots: Sequence[Snapshot]) -> list[Reading]:
+    """The snapshots of the window called `name`, indexed; out of order, or a digest twice, is refused."""
+    readings: list[Reading] = []
+    for i, snapshot in enumerate(snapshots):
+        if i and snapshot.taken_at <= snapshots[i - 1].taken_at:
+            raise EvidenceError(f"{name}[{i}].taken_at", "is not later than the snapshot before it")
+        rows = {row.key: row for row in snapshot.digests}
+        if len(rows) < len(snapshot.digests):
             seen: set[DigestKey] = set()
             for j, row in enumerate(snapshot.digests):
                 if row.key in seen:
                     raise EvidenceError(f"{name}[{i}].digests[{j}].digest", "is listed twice in one snapshot")
                 seen.add(row.key)
+        readings.append(Reading(snapshot, rows))
+    return readings
+
+
+def check_apart(baseline: Sequence[Snapshot], after: Sequence[Snapshot]) -> None:
+    """Refuse windows that overlap."""
     if baseline and after and after[0].taken_at < baseline[-1].taken_at:
         raise EvidenceError("after[0].taken_at", "is earlier than the end of the baseline: the windows overlap")
 
 
-def window_of(snapshots: Sequence[Snapshot], *, scale: BucketScale, origin: Snapshot) -> Window:
-    """The differences of consecutive `snapshots`, for every digest that any of them holds."""
-    rows = [{row.key: row for row in snapshot.digests} for snapshot in snapshots]
-    pairs = list(pairwise(snapshots))
+def window_of(readings: Sequence[Reading], *, scale: BucketScale, origin: datetime) -> Window:
+    """The differences of consecutive `readings`, for every digest that any of them holds."""
+    pairs = [(start.snapshot, end.snapshot) for start, end in pairwise(readings)]
     restarts = tuple(j for j, (start, end) in enumerate(pairs) if _restarted(start, end))
-    keys = sorted({key for index in rows for key in index}, key=lambda key: key.order)
-    series: dict[DigestKey, Series] = {}
-    for key in keys:
-        deltas = _deltas(key, snapshots, rows, restarts, scale)
-        known = [(j, delta) for j, delta in enumerate(deltas) if delta is not None]
-        total = IDLE
-        for _, delta in known:
-            total = total + delta
-        series[key] = Series(
-            tuple(j for j, _ in known), tuple(delta for _, delta in known), total, len(deltas) - len(known)
-        )
-    starts = [(snapshot.taken_at - origin.taken_at).total_seconds() for snapshot in snapshots]
+    keys = sorted({key for reading in readings for key in reading.rows}, key=digest_order)
+    starts = [(reading.snapshot.taken_at - origin).total_seconds() for reading in readings]
     return Window(
         middles=tuple((start + end) / 2 for start, end in pairwise(starts)),
-        series=series,
+        series={key: _series(_deltas(key, readings, restarts, scale)) for key in keys},
         restarts=restarts,
         clock_jumps=tuple(j for j, (start, end) in enumerate(pairs) if _clocks_disagree(start, end)),
     )
 
 
+def _series(deltas: Sequence[Delta | None]) -> Series:
+    known = [(j, delta) for j, delta in enumerate(deltas) if delta is not None]
+    return Series(
+        tuple(j for j, _ in known),
+        tuple(delta for _, delta in known),
+        reduce(add, [delta for _, delta in known]) if known else IDLE,
+        len(deltas) - len(known),
+    )
+
+
 def _deltas(
     key: DigestKey,
-    snapshots: Sequence[Snapshot],
-    rows: Sequence[Mapping[DigestKey, DigestRow]],
+    readings: Sequence[Reading],
     restarts: Sequence[int],
     scale: BucketScale,
 ) -> list[Delta | None]:
     """One digest's intervals; None where nothing is known of it."""
     deltas: list[Delta | None] = []
     misread: list[int] = []
-    later = rows[0].get(key)
-    for j in range(len(rows) - 1):
-        earlier, later = later, rows[j + 1].get(key)
+    later = readings[0].rows.get(key)
+    for j, (start, end) in enumerate(pairwise(readings)):
+        earlier, later = later, end.rows.get(key)
         delta: Delta | None = None
         if j in restarts:
             pass
         elif earlier is None and later is None:
-            delta = None if snapshots[j + 1].digests_lost > snapshots[j].digests_lost else IDLE
+            delta = None if end.snapshot.digests_lost > start.snapshot.digests_lost else IDLE
         elif earlier is None and later is not None:
             # Made within the interval: it counts from zero. A row of unknown age may only have been left out.
-            if later.first_seen is not None and later.first_seen > snapshots[j].taken_at:
+            if later.first_seen is not None and later.first_seen > start.snapshot.taken_at:
                 delta = difference(None, later, scale)
         elif earlier is not None and later is not None and not _made_anew(earlier, later):
             delta = difference(earlier, later, scale)
