@@ -1,0 +1,129 @@
+"""The reference control plane as a running server: beside a program, or as a program of its own."""
+
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import datetime, timedelta
+from types import FrameType, TracebackType
+from typing import Self
+
+import uvicorn
+
+from executor_adapters.control_plane.api import create_app
+from executor_adapters.control_plane.database import Database
+from executor_adapters.control_plane.store import ControlPlaneStore
+from executor_core.errors import InvalidInput
+from executor_core.lease import DEFAULT_LEASE
+
+_GRACE_SECONDS = 5
+
+
+class ControlPlaneServer:
+    """The reference control plane in a thread of this process, for as long as the context lasts.
+
+    `db_url` is what `Database` takes. Port 0 takes a free port; `base_url` says which. The socket listens as
+    soon as the context is entered, so that no request can come too early. Leaving it lets requests under way
+    end, for some seconds, and closes the database. Entering raises `InvalidInput` when the address can't be
+    listened on, and what `Database` raises.
+    """
+
+    def __init__(
+        self,
+        db_url: str,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        token: str | None = None,
+        clock: Callable[[], datetime] | None = None,
+        default_lease: timedelta = DEFAULT_LEASE,
+    ) -> None:
+        self._db_url = db_url
+        self._address = (host, port)
+        self._token = token
+        self._clock = clock
+        self._default_lease = default_lease
+        self._base_url = ""
+        self._open = ExitStack()
+
+    @property
+    def base_url(self) -> str:
+        """Where the server is, as ``http://host:port``. Empty outside the context."""
+        return self._base_url
+
+    def __enter__(self) -> Self:
+        with ExitStack() as opening:
+            listener = opening.enter_context(_listener(*self._address))
+            store = ControlPlaneStore(Database(self._db_url))
+            opening.callback(store.close)
+            app = create_app(store, clock=self._clock, token=self._token, default_lease=self._default_lease)
+            server = uvicorn.Server(
+                uvicorn.Config(
+                    app,
+                    log_config=None,  # logging is the embedding program's to set up
+                    access_log=False,
+                    lifespan="off",
+                    ws="none",
+                    timeout_graceful_shutdown=_GRACE_SECONDS,
+                )
+            )
+            thread = threading.Thread(
+                target=server.run, kwargs={"sockets": [listener]}, name="control-plane", daemon=True
+            )
+            thread.start()
+            opening.callback(_stop, server, thread)
+            self._base_url = _url(listener)
+            self._open = opening.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._base_url = ""
+        self._open.close()
+
+
+def serve(
+    db_url: str,
+    *,
+    host: str,
+    port: int,
+    token: str | None = None,
+    announce: Callable[[str], None] = lambda _base_url: None,
+) -> None:
+    """Serve until SIGINT or SIGTERM, then end cleanly. To be called from the main thread.
+
+    `announce` gets the base URL once the server listens. Raises what entering `ControlPlaneServer` does.
+    """
+    asked_to_end = threading.Event()
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        asked_to_end.set()
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with ControlPlaneServer(db_url, host=host, port=port, token=token) as server:
+            announce(server.base_url)
+            asked_to_end.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=128)
+    except (OSError, OverflowError) as error:
+        raise InvalidInput(f"can't listen on {host}, port {port}: {error}") from None
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _stop(server: uvicorn.Server, thread: threading.Thread) -> None:
+    server.should_exit = True
+    thread.join()

@@ -1,0 +1,358 @@
+"""What the reference control plane remembers, and who may change it.
+
+Every change of a run is decided on the row as read and written by one compare-and-swap: an UPDATE that only
+matches the row's `revision` of that reading. Of two callers at once, one matches; the other reads again and
+decides again. No lock, and no isolation level beyond READ COMMITTED, is needed for that on any server.
+
+Times come in as `now`: the caller's one clock judges every lease.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, RowMapping, Table, insert, or_, select
+from sqlalchemy.exc import IntegrityError
+
+from executor_adapters.control_plane import tables as t
+from executor_adapters.control_plane.database import Database
+from executor_adapters.control_plane.rejections import (
+    LeaseEnded,
+    NoCheckpoint,
+    RunExists,
+    RunHeld,
+    RunOver,
+    StaleToken,
+)
+from executor_adapters.control_plane.replay import Answer, answer_given, answered, request_hash
+from executor_adapters.control_plane.rows import (
+    check_authority,
+    claim_of,
+    claimed,
+    inserted,
+    put,
+    run_row,
+    swapped,
+    update_claim,
+)
+from executor_adapters.control_plane.wire import (
+    KillSwitchState,
+    StoredAuditEntry,
+    StoredClaim,
+    StoredKillSwitch,
+    StoredRollback,
+)
+from executor_core.errors import IllegalTransition, Unavailable
+from executor_core.lease import ClaimRow, granted, may_claim
+from executor_core.lifecycle import STATUS_TRANSITIONS, TERMINAL_STATUSES
+from executor_core.model import (
+    AuditLogEntry,
+    ExecutionRun,
+    ExecutionStatus,
+    RollbackRecord,
+    StatusChange,
+    WorkerId,
+)
+
+_ATTEMPTS = 20
+_GLOBAL_SWITCH = ""
+
+T = TypeVar("T")
+
+
+class ControlPlaneStore:
+    """The control plane's state in a `Database`. Safe to share between threads and between processes.
+
+    Raises the `rejections`, `IllegalTransition`, and `Unavailable` or `InvalidInput` as `Database` does.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # Runs
+
+    def schedule(self, run: ExecutionRun, *, now: datetime) -> ExecutionRun:
+        """Store a new run with the status `scheduled`. Raises `RunExists`."""
+        row = {
+            **run.model_dump(include={"id", "connection_id", "action", "table_name", "index_name"}),
+            "columns": list(run.columns),
+            "query_digests": list(run.query_digests),
+            "status": ExecutionStatus.SCHEDULED,
+            "created_at": run.created_at or now,
+            "updated_at": now,
+        }
+        try:
+            with self._database.writing() as connection:
+                connection.execute(insert(t.execution_runs).values(row))
+                return _run(run_row(connection, run.id))
+        except IntegrityError:
+            raise RunExists(f"there is a run {run.id} already") from None
+
+    def run(self, run_id: str) -> ExecutionRun:
+        """Return the run. Raises `UnknownRun`."""
+        with self._database.reading() as connection:
+            return _run(run_row(connection, run_id))
+
+    def runs(
+        self, *, limit: int, status: ExecutionStatus | None = None, claimable_at: datetime | None = None
+    ) -> list[ExecutionRun]:
+        """Return at most `limit` runs, the oldest first: of one status, or those that are claimable then."""
+        runs = t.execution_runs
+        query = select(runs).order_by(runs.c.created_at, runs.c.id).limit(limit)
+        if status is not None:
+            query = query.where(runs.c.status == status)
+        if claimable_at is not None:
+            free = or_(runs.c.claimed_by.is_(None), runs.c.lease_expires_at <= claimable_at)
+            query = query.where(runs.c.status.not_in(sorted(TERMINAL_STATUSES)), free)
+        with self._database.reading() as connection:
+            return [_run(row) for row in connection.execute(query).mappings()]
+
+    def change_status(
+        self, run_id: str, change: StatusChange, *, fencing_token: int | None, key: str | None, now: datetime
+    ) -> Answer:
+        """Change the status as the transition table allows, and return the run.
+
+        The same status again changes nothing, not even the reason that was given with it.
+        Raises `UnknownRun`, `StaleToken`, `IllegalTransition`, `KeyReused`.
+        """
+        change = StatusChange.model_validate(change.model_dump(include=set(StatusChange.model_fields)))
+        request = request_hash("status", run_id, change)
+
+        def attempt(connection: Connection) -> Answer | None:
+            if (answer := answer_given(connection, key, request)) is not None:
+                return answer
+            row = run_row(connection, run_id)
+            check_authority(row, fencing_token)
+            old = ExecutionStatus(row["status"])
+            if change.status is not old:
+                if (old, change.status) not in STATUS_TRANSITIONS:
+                    raise IllegalTransition(f"a run that is {old} can't become {change.status}")
+                values = change.model_dump(exclude_none=True)
+                if change.status is ExecutionStatus.RUNNING:
+                    values["started_at"] = now
+                if change.status in TERMINAL_STATUSES:
+                    values["completed_at"] = now
+                if not swapped(connection, row, now, values):
+                    return None
+            run = _run(run_row(connection, run_id))
+            return answered(connection, key, request, run, now)
+
+        return self._until_done(attempt)
+
+    # Claims
+
+    def claim(
+        self, run_id: str, worker_id: WorkerId, *, length: timedelta, now: datetime
+    ) -> tuple[ClaimRow, ExecutionStatus]:
+        """Claim the run for `length`, or renew the worker's own claim; return it and the run's status.
+
+        Raises `UnknownRun`, `RunOver`, `RunHeld`.
+        """
+
+        def attempt(connection: Connection) -> tuple[ClaimRow, ExecutionStatus] | None:
+            row = run_row(connection, run_id)
+            status = ExecutionStatus(row["status"])
+            if status in TERMINAL_STATUSES:
+                raise RunOver(f"the run is over: it is {status}")
+            held = claim_of(row)
+            if held is not None and not may_claim(held, worker_id, now):
+                raise RunHeld(f"worker {held.claimed_by} holds the run", time_left=held.expires_at - now)
+            claim = granted(held, worker_id, now, length)
+            return (claim, status) if claimed(connection, row, claim, now) else None
+
+        return self._until_done(attempt)
+
+    def renew(
+        self, run_id: str, worker_id: WorkerId, *, fencing_token: int, length: timedelta, now: datetime
+    ) -> tuple[ClaimRow, ExecutionStatus]:
+        """Make the lease of the newest claim end `length` from now; return it and the run's status.
+
+        A run that is over keeps its lease until it is handed back. Raises `UnknownRun`, `StaleToken`, and
+        `LeaseEnded` when the run must be claimed anew.
+        """
+
+        def attempt(connection: Connection) -> tuple[ClaimRow, ExecutionStatus] | None:
+            row = run_row(connection, run_id)
+            held = claim_of(row)
+            if held is None or held.claimed_by != worker_id or held.fencing_token != fencing_token:
+                raise StaleToken("this is not the newest claim on the run")
+            if now >= held.expires_at:
+                raise LeaseEnded("the lease has ended: claim the run again")
+            claim = granted(held, worker_id, now, length)
+            return (claim, ExecutionStatus(row["status"])) if claimed(connection, row, claim, now) else None
+
+        return self._until_done(attempt)
+
+    def release(self, run_id: str, *, fencing_token: int, now: datetime) -> None:
+        """End the lease now, so that anybody may claim the run. An ended lease stays as it is.
+
+        The name of the last holder stays with the run. Raises `UnknownRun`, `StaleToken`.
+        """
+
+        def attempt(connection: Connection) -> bool | None:
+            row = run_row(connection, run_id)
+            check_authority(row, fencing_token)
+            if row["lease_expires_at"] <= now:
+                return True
+            if not swapped(connection, row, now, {"lease_expires_at": now}):
+                return None
+            update_claim(connection, run_id, fencing_token, {"lease_expires_at": now, "released_at": now})
+            return True
+
+        self._until_done(attempt)
+
+    def claims(self, run_id: str) -> list[StoredClaim]:
+        """Return every claim of the run, the oldest first. Raises `UnknownRun`."""
+        return [StoredClaim.model_validate(dict(row)) for row in self._records(t.execution_claims, run_id)]
+
+    # Records of a run
+
+    def add_rollback(
+        self, record: RollbackRecord, *, fencing_token: int | None, key: str | None, now: datetime
+    ) -> Answer:
+        """Store a rollback record and return it. Raises `UnknownRun`, `StaleToken`, `KeyReused`."""
+        request = request_hash("rollback", record.execution_run_id, record)
+
+        def attempt(connection: Connection) -> Answer | None:
+            if (answer := answer_given(connection, key, request)) is not None:
+                return answer
+            row = run_row(connection, record.execution_run_id)
+            check_authority(row, fencing_token)
+            # The swap changes nothing else, but keeps a claim from coming between the check and the record.
+            if not swapped(connection, row, now, {}):
+                return None
+            values = record.model_dump(include=set(RollbackRecord.model_fields))
+            number = inserted(connection, t.rollbacks, values)
+            return answered(connection, key, request, StoredRollback.model_validate({**values, "id": number}), now)
+
+        return self._until_done(attempt)
+
+    def rollbacks(self, run_id: str) -> list[StoredRollback]:
+        """Return the run's rollback records in the order of their arrival. Raises `UnknownRun`."""
+        return [StoredRollback.model_validate(dict(row)) for row in self._records(t.rollbacks, run_id)]
+
+    def add_audit(self, entry: AuditLogEntry, *, fencing_token: int | None, key: str | None, now: datetime) -> Answer:
+        """Store an audit entry and return it, whoever wrote it and for whatever run. Raises `KeyReused`."""
+        request = request_hash("audit", entry.execution_run_id, entry)
+
+        def attempt(connection: Connection) -> Answer:
+            if (answer := answer_given(connection, key, request)) is not None:
+                return answer
+            values = {
+                **entry.model_dump(include=set(AuditLogEntry.model_fields) - {"execution_run_id"}),
+                "resource_id": entry.execution_run_id,
+                "received_at": now,
+                "fencing_token": fencing_token,
+            }
+            number = inserted(connection, t.audit_logs, values)
+            return answered(connection, key, request, _audit_entry({**values, "id": number}), now)
+
+        return self._until_done(attempt)
+
+    def audit_trail(self, run_id: str) -> list[StoredAuditEntry]:
+        """Return the run's audit entries in the order of their arrival.
+
+        Raises `UnknownRun` when there is neither an entry nor a run.
+        """
+        logs = t.audit_logs
+        with self._database.reading() as connection:
+            rows = connection.execute(select(logs).where(logs.c.resource_id == run_id).order_by(logs.c.id))
+            entries = [_audit_entry(dict(row)) for row in rows.mappings()]
+            if not entries:
+                run_row(connection, run_id)
+            return entries
+
+    def save_checkpoint(self, run_id: str, body: str, *, fencing_token: int | None, now: datetime) -> None:
+        """Store the run's checkpoint in place of the last. Raises `UnknownRun`, `StaleToken`."""
+        points = t.checkpoints
+        values = {"body": body, "fencing_token": fencing_token, "updated_at": now}
+
+        def attempt(connection: Connection) -> bool | None:
+            row = run_row(connection, run_id)
+            check_authority(row, fencing_token)
+            if not swapped(connection, row, now, {}):
+                return None
+            put(connection, points, points.c.execution_run_id.name, run_id, values)
+            return True
+
+        self._until_done(attempt)
+
+    def checkpoint(self, run_id: str) -> str:
+        """Return the checkpoint last stored, to the letter. Raises `UnknownRun`, `NoCheckpoint`."""
+        points = t.checkpoints
+        with self._database.reading() as connection:
+            run_row(connection, run_id)
+            body = connection.execute(select(points.c.body).where(points.c.execution_run_id == run_id)).scalar()
+        if body is None:
+            raise NoCheckpoint(f"run {run_id} has no checkpoint")
+        return str(body)
+
+    # Kill switches
+
+    def kill_switch(self, connection_id: str) -> KillSwitchState:
+        """Return how the global switch and the connection's stand."""
+        switches = t.kill_switches
+        query = select(switches).where(switches.c.connection_id.in_([_GLOBAL_SWITCH, connection_id]), switches.c.active)
+        with self._database.reading() as connection:
+            rows = connection.execute(query.order_by(switches.c.connection_id)).mappings().all()
+        global_active = any(row["connection_id"] == _GLOBAL_SWITCH for row in rows)
+        return KillSwitchState(
+            global_active=global_active,
+            connection_active=any(row["connection_id"] != _GLOBAL_SWITCH for row in rows),
+            reason=rows[0]["reason"] if rows else None,
+        )
+
+    def set_kill_switch(
+        self, connection_id: str | None, *, active: bool, reason: str | None, now: datetime
+    ) -> StoredKillSwitch:
+        """Turn a switch on or off: the global one where `connection_id` is None."""
+        values = {"active": active, "reason": reason, "updated_at": now}
+        switches = t.kill_switches
+
+        def attempt(connection: Connection) -> bool:
+            put(connection, switches, switches.c.connection_id.name, connection_id or _GLOBAL_SWITCH, values)
+            return True
+
+        self._until_done(attempt)
+        return StoredKillSwitch.model_validate({"connection_id": connection_id, **values})
+
+    # The store itself
+
+    def check(self) -> None:
+        """Raise `Unavailable` when the database can't be read."""
+        with self._database.reading() as connection:
+            connection.execute(select(t.execution_runs.c.id).limit(1)).all()
+
+    def close(self) -> None:
+        """Close the database."""
+        self._database.close()
+
+    def _records(self, table: Table, run_id: str) -> Sequence[RowMapping]:
+        query = select(table).where(table.c.execution_run_id == run_id).order_by(table.c.id)
+        with self._database.reading() as connection:
+            run_row(connection, run_id)
+            return connection.execute(query).mappings().all()
+
+    def _until_done(self, attempt: Callable[[Connection], T | None]) -> T:
+        """Repeat `attempt`, each in a transaction of its own, until it returns something.
+
+        It returns None when another writer was faster. A broken uniqueness means the same: the row that was
+        not there a moment ago is there now.
+        """
+        for _ in range(_ATTEMPTS):
+            try:
+                with self._database.writing() as connection:
+                    outcome = attempt(connection)
+            except IntegrityError:
+                continue
+            if outcome is not None:
+                return outcome
+        raise Unavailable("too many callers change this at once")
+
+
+def _run(row: RowMapping) -> ExecutionRun:
+    return ExecutionRun.model_validate(dict(row))
+
+
+def _audit_entry(row: Mapping[str, Any]) -> StoredAuditEntry:
+    return StoredAuditEntry.model_validate({**row, "execution_run_id": row["resource_id"]})

@@ -1,0 +1,173 @@
+"""What the API reads and answers beside the core's records, field for field."""
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, cast
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from executor_core.model import (
+    AuditLogEntry,
+    ExecutionRun,
+    ExecutionStatus,
+    Moment,
+    Record,
+    RollbackRecord,
+    StatusChange,
+)
+
+LONGEST_ID = 255
+MAX_LEASE_SECONDS = 3600
+
+
+def _storable(value: Any) -> Any:
+    """Refuse what Python reads as JSON and others don't: NaN, half a surrogate pair, bottomless nesting."""
+    try:
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        raise ValueError("this is not JSON that every reader understands") from None
+    return value
+
+
+def as_text(document: Any) -> str:
+    """Return a `Document` as JSON in ASCII, its fields in the order given."""
+    return json.dumps(document, separators=(",", ":"))
+
+
+Document = Annotated[Any, AfterValidator(_storable)]
+Id = Annotated[
+    str,
+    StringConstraints(
+        strict=True, min_length=1, max_length=LONGEST_ID, pattern=r"^[^\x00-\x20\x7f](.*[^\x00-\x20\x7f])?$"
+    ),
+]
+"""An id: up to 255 characters, no space or control character at either end."""
+
+FencingToken = Annotated[int, Field(strict=True, ge=0, le=2**31 - 1)]
+LeaseSeconds = Annotated[float, Field(strict=True, gt=0, le=MAX_LEASE_SECONDS)]
+
+
+class Request(BaseModel):
+    """A body that this API defines itself. An unknown field is refused: a misspelt one must not pass."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RunToSchedule(ExecutionRun):
+    """A run to schedule: what is wanted, and where. What the control plane itself keeps is ignored."""
+
+    connection_id: Id
+
+    @model_validator(mode="after")
+    def _is_scheduled(self) -> "RunToSchedule":
+        if self.status is not ExecutionStatus.SCHEDULED:
+            raise ValueError("a run begins with the status scheduled")
+        return self
+
+
+class KillSwitchSetting(Request):
+    """Turns a switch on or off: the global one where no connection is named."""
+
+    connection_id: Id | None = None
+    active: Annotated[bool, Field(strict=True)]
+    reason: str | None = None
+
+
+class KillSwitchState(Record):
+    """Whether the switches are on, for one connection; `reason` is the one of the switch that is."""
+
+    global_active: bool
+    connection_active: bool
+    reason: str | None = None
+
+
+class StoredKillSwitch(Record):
+    """One switch as it now stands. `connection_id` is null for the global one."""
+
+    connection_id: str | None
+    active: bool
+    reason: str | None
+    updated_at: Moment
+
+
+class ClaimRequest(Request):
+    """Who claims, and for how long. `claimed_by` is `worker_id` under another name: one of them suffices."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    worker_id: Id
+    claimed_by: Id | None = None
+    lease_seconds: LeaseSeconds | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_name(cls, body: Any) -> Any:
+        if not isinstance(body, dict):
+            return body
+        fields = cast("dict[str, Any]", body)
+        return {"worker_id": fields.get("claimed_by"), **fields}
+
+    @model_validator(mode="after")
+    def _same_name(self) -> "ClaimRequest":
+        if self.claimed_by not in {None, self.worker_id}:
+            raise ValueError("worker_id and claimed_by name two workers")
+        return self
+
+
+class RenewalRequest(Request):
+    """Who renews which claim."""
+
+    worker_id: Id
+    fencing_token: FencingToken
+    lease_seconds: LeaseSeconds | None = None
+
+
+class GrantedLease(Record):
+    """A lease that was granted or renewed."""
+
+    execution_id: str
+    worker_id: str
+    claimed_by: str
+    claimed_at: Moment
+    lease_expires_at: Moment
+    lease_seconds: int | float
+    fencing_token: int
+    status: ExecutionStatus
+    renew_url: str
+
+
+class StatusChangeRequest(StatusChange):
+    """A status change, with the fencing token of the claim where the caller knows one."""
+
+    fencing_token: FencingToken | None = None
+
+
+class AuditEntryToStore(AuditLogEntry):
+    """An audit entry whose details can be stored."""
+
+    details: Annotated[Mapping[str, Any], AfterValidator(_storable)] = Field(default_factory=dict[str, Any])
+
+
+class StoredClaim(Record):
+    """One claim of a run; renewals of it move `lease_expires_at`."""
+
+    execution_run_id: str
+    claimed_by: str
+    claimed_at: Moment
+    lease_expires_at: Moment
+    fencing_token: int
+    released_at: Moment | None
+
+
+class StoredRollback(RollbackRecord):
+    """A rollback record as stored."""
+
+    id: int
+
+
+class StoredAuditEntry(AuditLogEntry):
+    """An audit entry as stored, with the fencing token that its writer showed."""
+
+    id: int
+    received_at: Moment
+    fencing_token: int | None
