@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn, TypeVar, cast
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, ValidationError
 
 from executor_adapters.saas.transport import Answer
-from executor_core.errors import Refused, Unavailable
+from executor_core.errors import IllegalTransition, Refused, Unavailable
 from executor_core.kill_switch import KillSwitchAnswer
 from executor_core.model import ExecutionRun, WorkerId
 
@@ -132,17 +132,27 @@ def is_success(answer: Answer) -> bool:
     return 200 <= answer.status < 300
 
 
+def says_superseded(answer: Answer) -> bool:
+    """Whether a write was refused because another claim is newer.
+
+    A 409 may mean something else where its problem document says so by its code.
+    """
+    return answer.status == 412 or (answer.status == 409 and _said(answer, "code") != IllegalTransition.code)
+
+
 def explanation(answer: Answer) -> str:
     """Return what a refusal's body says about it, shortened, or nothing."""
+    said = next(filter(None, (_said(answer, name) for name in ("detail", "message", "error", "title"))), "")
+    return f": {said[:200]}" if said else ""
+
+
+def _said(answer: Answer, name: str) -> str:
+    """Return the text that an answer's JSON object has under `name`, or nothing."""
     try:
-        body = _json_object(answer)
+        text = _json_object(answer).get(name)
     except Unavailable:
         return ""
-    said = next(
-        (body[name] for name in ("detail", "message", "error", "title") if isinstance(body.get(name), str)),
-        "",
-    )
-    return f": {said[:200]}" if said else ""
+    return text if isinstance(text, str) else ""
 
 
 def _not_promised(answer: Answer, *, refusals: bool = True) -> NoReturn:

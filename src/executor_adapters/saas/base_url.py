@@ -29,9 +29,7 @@ class BaseUrl:
         if parts.scheme not in DEFAULT_PORTS:
             raise InvalidInput("the control plane's URL must begin with http:// or https://")
         if parts.username is not None or parts.password is not None:
-            raise InvalidInput(
-                "the control plane's URL must not hold a user name or password; set a token instead"
-            )
+            raise InvalidInput("the control plane's URL must not hold a user name or password; set a token instead")
         if not parts.hostname:
             raise InvalidInput("the control plane's URL names no host")
         if "?" in text or "#" in text:

@@ -69,9 +69,7 @@ class HttpControlPlane:
         self._base = BaseUrl.parse(base_url)
         self._token = _checked(token)
         if self._token and not self._base.is_private and not allow_insecure:
-            raise InvalidInput(
-                "the token would travel unencrypted: use an https:// URL for the control plane"
-            )
+            raise InvalidInput("the token would travel unencrypted: use an https:// URL for the control plane")
         if timeout <= timedelta():
             raise InvalidInput("the control plane's time-out must be longer than nothing")
         self._transport = Transport(
@@ -105,9 +103,7 @@ class HttpControlPlane:
             body = {"worker_id": claim.worker_id, "fencing_token": claim.fencing_token}
             answer = self._send("POST", claim.renew_url, body=body, claim=claim)
             if answer.status in answers.LEASE_GONE:
-                raise LeaseLost(
-                    f"the control plane says that the lease is not ours{answers.explanation(answer)}"
-                )
+                raise LeaseLost(f"the control plane says that the lease is not ours{answers.explanation(answer)}")
             try:
                 return self._claim_of(answers.claim(answer, claim.worker_id), answer, claim)
             except Refused as error:
@@ -142,7 +138,7 @@ class HttpControlPlane:
                 method, url = "POST", self._base.of("api", "audit")
         with self._told(f"the {message.kind} call"):
             answer = self._send(method, url, body=body, claim=claim, key=message.key)
-            if message.kind is not MessageKind.AUDIT and answer.status in {409, 412}:
+            if message.kind is not MessageKind.AUDIT and answers.says_superseded(answer):
                 said = answers.explanation(answer)
                 raise LeaseLost(f"the control plane answered {answer.status}: another claim is newer{said}")
             answers.accepted(answer)
@@ -150,9 +146,7 @@ class HttpControlPlane:
     def scheduled_runs(self, limit: int) -> Sequence[ExecutionRun]:
         with self._told("the list of scheduled runs"):
             url = self._base.of("api", "executions")
-            valid, invalid = answers.runs(
-                self._send("GET", url, params={"claimable": "true", "limit": str(limit)})
-            )
+            valid, invalid = answers.runs(self._send("GET", url, params={"claimable": "true", "limit": str(limit)}))
         for sentence in invalid:
             log.warning("the control plane listed something that is not a run; %s", sentence)
         return valid[:limit]

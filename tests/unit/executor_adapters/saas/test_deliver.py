@@ -45,9 +45,7 @@ def test_without_a_fencing_token_none_is_sent(script, plane, claim) -> None:
     assert "X-Fencing-Token" not in request.headers
 
 
-@pytest.mark.parametrize(
-    ("key", "header"), [("ä b\n%:/", "%C3%A4%20b%0A%25:/"), ("plain@host:1", "plain@host:1")]
-)
+@pytest.mark.parametrize(("key", "header"), [("ä b\n%:/", "%C3%A4%20b%0A%25:/"), ("plain@host:1", "plain@host:1")])
 def test_any_key_fits_into_a_header(script, plane, key: str, header: str) -> None:
     plane.deliver(message(MessageKind.AUDIT, key), None)
     assert script.requests[0].headers["Idempotency-Key"] == header
@@ -61,6 +59,13 @@ def test_a_newer_claim_takes_the_lease(script, plane, kind, status: int) -> None
         plane.deliver(message(kind), CLAIM)
 
 
+def test_a_conflict_that_says_it_is_about_the_transition_takes_no_lease(script, plane) -> None:
+    script.answers(409, json={"code": "illegal_transition", "detail": "a run that is completed can't become failed"})
+    with pytest.raises(Refused, match="can't become") as error:
+        plane.deliver(message(MessageKind.STATUS), CLAIM)
+    assert error.value.number == 409
+
+
 @pytest.mark.parametrize("kind", list(MessageKind))
 @pytest.mark.parametrize("status", [302, 408, 425, 429, 500, 503])
 def test_what_may_be_sent_again(script, plane, kind, status: int) -> None:
@@ -72,8 +77,7 @@ def test_what_may_be_sent_again(script, plane, kind, status: int) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "status"),
-    [(kind, status) for kind in MessageKind for status in (400, 401, 403, 404, 413, 422)]
-    + [(MessageKind.AUDIT, 409)],
+    [(kind, status) for kind in MessageKind for status in (400, 401, 403, 404, 413, 422)] + [(MessageKind.AUDIT, 409)],
 )
 def test_what_would_be_refused_again(script, plane, kind, status: int) -> None:
     script.answers(status)

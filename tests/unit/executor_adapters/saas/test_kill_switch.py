@@ -14,9 +14,7 @@ OFF = {"global_active": False, "connection_active": False}
 @pytest.mark.parametrize("global_active", [True, False])
 @pytest.mark.parametrize("connection_active", [True, False])
 @pytest.mark.parametrize("reason", [None, "maintenance"])
-def test_a_well_formed_answer(
-    script, plane: HttpControlPlane, global_active, connection_active, reason
-) -> None:
+def test_a_well_formed_answer(script, plane: HttpControlPlane, global_active, connection_active, reason) -> None:
     script.answers(
         json={
             "global_active": global_active,
@@ -71,9 +69,7 @@ def test_a_malformed_answer(script, plane, body: str, complaint: str) -> None:
     assert len(script.requests) == 1
 
 
-@pytest.mark.parametrize(
-    "content_type", ["text/html", "text/plain", "text/json", "", "application/octet-stream"]
-)
+@pytest.mark.parametrize("content_type", ["text/html", "text/plain", "text/json", "", "application/octet-stream"])
 def test_json_that_is_not_called_json(script, plane, content_type: str) -> None:
     script.answers(
         content=b'{"global_active": false, "connection_active": false}',
@@ -83,9 +79,7 @@ def test_json_that_is_not_called_json(script, plane, content_type: str) -> None:
         plane.kill_switch(ConnectionId("c"))
 
 
-@pytest.mark.parametrize(
-    "status", [201, 204, 206, 301, 302, 307, 308, 400, 401, 404, 409, 429, 500, 502, 503, 504]
-)
+@pytest.mark.parametrize("status", [201, 204, 206, 301, 302, 307, 308, 400, 401, 404, 409, 429, 500, 502, 503, 504])
 def test_a_status_other_than_200_is_no_answer_and_is_not_asked_again(script, plane, status: int) -> None:
     script.answers(status, json=OFF, headers={"Location": "http://localhost:3000/elsewhere"})
     with pytest.raises(Unavailable, match=str(status)):
@@ -100,9 +94,7 @@ def test_a_long_answer(script, plane) -> None:
 
 
 def test_a_compressed_answer_was_not_asked_for(script, plane) -> None:
-    script.answers(
-        content=b"\x1f\x8b", headers={"Content-Type": "application/json", "Content-Encoding": "x-unknown"}
-    )
+    script.answers(content=b"\x1f\x8b", headers={"Content-Type": "application/json", "Content-Encoding": "x-unknown"})
     with pytest.raises(Unavailable, match="compressed"):
         plane.kill_switch(ConnectionId("c"))
     assert script.requests[0].headers["Accept-Encoding"] == "identity"

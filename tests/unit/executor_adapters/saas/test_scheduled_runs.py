@@ -25,9 +25,7 @@ def test_a_listing_may_stand_in_an_object(script, plane) -> None:
     assert [run.id for run in plane.scheduled_runs(5)] == ["r1"]
 
 
-def test_an_entry_that_is_no_run_is_logged_and_left_out(
-    script, plane, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_entry_that_is_no_run_is_logged_and_left_out(script, plane, caplog: pytest.LogCaptureFixture) -> None:
     script.answers(json=[{**RUN, "columns": "a"}, RUN, 5])
     assert [run.id for run in plane.scheduled_runs(5)] == ["r1"]
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]

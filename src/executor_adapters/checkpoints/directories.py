@@ -1,0 +1,25 @@
+"""Directories that belong to this user alone, and whose entries are on disk."""
+
+import os
+from pathlib import Path
+
+
+def make_private(directory: Path) -> None:
+    """Create `directory` and what is missing above it, for this user alone; what exists stays as it is."""
+    missing = [path for path in (directory, *directory.parents) if not path.exists()]
+    for path in reversed(missing):
+        path.mkdir(mode=0o700, exist_ok=True)
+        sync(path.parent)
+
+
+def sync(directory: Path) -> None:
+    """Return when the entries of `directory` are on disk, where the system can say so."""
+    try:
+        descriptor = os.open(directory, os.O_RDONLY)
+    except OSError:
+        # Windows opens no directories, and a parent need not be readable to be passed through.
+        return
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

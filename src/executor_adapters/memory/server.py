@@ -1,0 +1,385 @@
+"""A database server in memory: tables, metadata locks, builds that take time, and statement statistics.
+
+Time is the clock's: nothing happens by itself, but whoever looks sees what would have happened meanwhile. A
+build goes through three stages, as a real one does: it waits for the metadata lock, it builds, and it needs
+the lock once more to commit.
+"""
+
+import threading
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from executor_adapters.memory.workload import Query, Statistics
+from executor_core.ddl import Marker, add_index, drop_index
+from executor_core.index_definition import parse_key_parts
+from executor_core.ports import Clock
+from executor_core.target import (
+    BuildOrder,
+    BuildOutcome,
+    BuildReport,
+    ColumnFacts,
+    Flavor,
+    ForeignKeyFacts,
+    IndexFacts,
+    RunningChange,
+    ServerFacts,
+    TableFacts,
+)
+
+DUPLICATE_KEY_NAME = 1061
+NO_SUCH_COLUMN = 1072
+NO_SUCH_TABLE = 1146
+LOCK_WAIT_TIMEOUT = 1205
+QUERY_INTERRUPTED = 1317
+ONLINE_NOT_SUPPORTED = 1846
+
+
+class Stage(StrEnum):
+    """How far a build has come."""
+
+    WAITING = "Waiting for table metadata lock"
+    BUILDING = "alter table (read PK and internal sort)"
+    COMMITTING = "Waiting for table metadata lock to commit"
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Build:
+    """One ADD INDEX on the server. It goes on whether or not anybody waits for it."""
+
+    connection_id: int
+    order: BuildOrder
+    begun_at: timedelta
+    stage: Stage = Stage.WAITING
+    stage_since: timedelta
+    report: BuildReport | None = None
+
+    @property
+    def table_name(self) -> str:
+        """The table that it changes."""
+        return self.order.index.table_name
+
+
+@dataclass(slots=True)
+class _Blocked:
+    """Who keeps a table's metadata lock or advisory lock, apart from our builds."""
+
+    metadata: dict[str, int] = field(default_factory=dict[str, int])
+    advisory: dict[str, int] = field(default_factory=dict[str, int])
+
+
+class FakeServer:
+    """A server with one schema. Give it to a `FakeDatabase` for each process that works on it.
+
+    `build_time` is how long a build takes once it has its lock. `statements` lists every ALTER that was sent,
+    so that a test can say that one ran once. Tables and columns in `not_online` (``"orders"`` or
+    ``"orders.place"``) can't be indexed without a stronger lock.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        schema_name: str = "shop",
+        build_time: timedelta = timedelta(seconds=10),
+        flavor: Flavor = Flavor.MYSQL,
+    ) -> None:
+        self.schema_name = schema_name
+        self.build_time = build_time
+        self.not_online: set[str] = set()
+        self.statements: list[str] = []
+        self.read_only = False
+        self.performance_schema = True
+        self.clock = clock
+        self._flavor = flavor
+        self._lock = threading.RLock()
+        self._tables: dict[str, TableFacts] = {}
+        self._queries: dict[str, Query] = {}
+        self._blocked = _Blocked()
+        self._builds: list[Build] = []
+        self._connections = 100
+        self._started_at = clock.monotonic()
+        # The server's wall clock: nobody who sets the worker's clock sets this one too.
+        self._wall_at_zero = clock.now() - clock.monotonic()
+        self._settled_at = clock.monotonic()
+        self._statistics = self._new_statistics()
+
+    # --- what a test arranges -----------------------------------------------------------------------------
+
+    def add_table(
+        self,
+        name: str,
+        columns: Mapping[str, str],
+        *,
+        rows: int = 1000,
+        engine: str = "InnoDB",
+        base_table: bool = True,
+        foreign_keys: Sequence[ForeignKeyFacts] = (),
+    ) -> None:
+        """Make a table of `columns` (name → type), whose first column is its primary key."""
+        first = next(iter(columns))
+        primary = IndexFacts(name="PRIMARY", key_parts=parse_key_parts([first]), unique=True, kind="BTREE", comment="")
+        with self._lock:
+            self.settle()
+            self._tables[name] = TableFacts(
+                schema_name=self.schema_name,
+                table_name=name,
+                base_table=base_table,
+                engine=engine if base_table else None,
+                rows=rows,
+                data_bytes=rows * 100,
+                columns=tuple(ColumnFacts(name=name, column_type=kind) for name, kind in columns.items()),
+                indexes=(primary,) if base_table else (),
+                foreign_keys=tuple(foreign_keys),
+            )
+
+    def add_index(
+        self, table_name: str, index_name: str, columns: Sequence[str], *, comment: str = "", unique: bool = False
+    ) -> None:
+        """Add an index at once, as somebody else would."""
+        with self._lock:
+            self.settle()
+            index = IndexFacts(
+                name=index_name, key_parts=parse_key_parts(columns), unique=unique, kind="BTREE", comment=comment
+            )
+            self._alter(table_name, (*self._tables[table_name].indexes, index))
+
+    def remove_index(self, table_name: str, index_name: str) -> None:
+        """Drop an index at once, as somebody else would."""
+        with self._lock:
+            self.settle()
+            kept = [index for index in self._tables[table_name].indexes if index.name != index_name]
+            self._alter(table_name, kept)
+
+    def add_query(self, query: Query) -> Query:
+        """Let the application run `query` from now on; the same text again replaces it."""
+        with self._lock:
+            self.settle()
+            self._queries[query.text] = query
+            return query
+
+    @contextmanager
+    def holding_lock(self, table_name: str) -> Generator[None]:
+        """Hold the table's metadata lock, as an application's open transaction does."""
+        with self._holding(self._blocked.metadata, table_name):
+            yield
+
+    @contextmanager
+    def holding_advisory_lock(self, table_name: str) -> Generator[None]:
+        """Hold the table's advisory lock from a connection that runs no statement of ours."""
+        with self._holding(self._blocked.advisory, table_name):
+            yield
+
+    def restart(self) -> None:
+        """Restart: statistics begin anew, builds under way are lost and leave nothing."""
+        with self._lock:
+            self.settle()
+            for build in self.running():
+                self._end(build, BuildOutcome.UNKNOWN)
+            self._statistics = self._new_statistics()
+            self._started_at = self.clock.monotonic()
+
+    def indexes(self, table_name: str) -> dict[str, IndexFacts]:
+        """Return the table's indexes by name, as they are now."""
+        with self._lock:
+            self.settle()
+            return {index.name: index for index in self._tables[table_name].indexes}
+
+    # --- what a connection asks for -----------------------------------------------------------------------
+
+    def facts(self) -> ServerFacts:
+        """Return what the server says of itself."""
+        mysql = self._flavor is Flavor.MYSQL
+        return ServerFacts(
+            flavor=self._flavor,
+            version="8.4.0-fake" if mysql else "10.11.0-fake",
+            server_uuid="00000000-0000-0000-0000-00000000fa4e",
+            read_only=self.read_only,
+            performance_schema=self.performance_schema,
+            statement_digests=self.performance_schema,
+        )
+
+    def table(self, name: str) -> TableFacts | None:
+        """Return a table, or None where there is none of that name."""
+        with self._lock:
+            self.settle()
+            return self._tables.get(name)
+
+    def running(self, table_name: str | None = None) -> list[Build]:
+        """Return the builds under way, on one table or on all."""
+        with self._lock:
+            self.settle()
+            return [build for build in self._builds if build.report is None and table_name in (None, build.table_name)]
+
+    def change(self, table_name: str) -> RunningChange | None:
+        """Return who holds the table's advisory lock."""
+        with self._lock:
+            for build in self.running(table_name):
+                return RunningChange(
+                    connection_id=build.connection_id,
+                    marker=build.order.marker,
+                    progress=self._progress(build),
+                    stage=build.stage,
+                )
+            holder = self._blocked.advisory.get(table_name)
+            return None if holder is None else RunningChange(connection_id=holder, marker=None)
+
+    def begin(self, order: BuildOrder) -> Build:
+        """Take the advisory lock and begin a build; without the lock the build has ended as `BUSY` already."""
+        with self._lock:
+            self.settle()
+            now = self.clock.monotonic()
+            taken = self.change(order.index.table_name) is not None
+            build = Build(connection_id=self._connection(), order=order, begun_at=now, stage_since=now)
+            self._builds.append(build)
+            if taken:
+                self._end(build, BuildOutcome.BUSY)
+            else:
+                self.statements.append(add_index(order.schema_name, order.index, order.marker))
+                self.settle()
+            return build
+
+    def kill(self, connection_id: int, marker: Marker) -> None:
+        """End the statement of a connection if it still runs the one that carries `marker`."""
+        with self._lock:
+            for build in self.running():
+                if build.connection_id == connection_id and build.order.marker == marker:
+                    self._end(build, BuildOutcome.STOPPED, QUERY_INTERRUPTED, "Query execution was interrupted")
+
+    def is_locked(self, table_name: str) -> bool:
+        """Whether somebody holds the table's metadata lock."""
+        return table_name in self._blocked.metadata
+
+    def drop(self, table_name: str, index_name: str) -> None:
+        """Drop an index of ours."""
+        with self._lock:
+            self.statements.append(drop_index(self.schema_name, table_name, index_name))
+            self.remove_index(table_name, index_name)
+
+    def queries(self) -> list[Query]:
+        """Return what the application runs, in the order in which it was added."""
+        with self._lock:
+            return list(self._queries.values())
+
+    @property
+    def statistics(self) -> Statistics:
+        """The statement statistics as of the last `settle`."""
+        return self._statistics
+
+    @property
+    def uptime(self) -> timedelta:
+        """How long ago the server was started."""
+        return self.clock.monotonic() - self._started_at
+
+    def now(self) -> datetime:
+        """The server's own wall clock."""
+        return self._wall_at_zero + self.clock.monotonic()
+
+    def settle(self) -> None:
+        """Let everything happen that was due since somebody last looked."""
+        with self._lock:
+            until = self.clock.monotonic()
+            while True:
+                due = sorted(
+                    (self._due_at(build), number) for number, build in enumerate(self._builds) if not build.report
+                )
+                if not due or due[0][0] > until:
+                    break
+                self._work_until(due[0][0])
+                self._proceed(self._builds[due[0][1]])
+            self._work_until(until)
+
+    # --- inside -------------------------------------------------------------------------------------------
+
+    def _new_statistics(self) -> Statistics:
+        return Statistics(self.schema_name, histograms=self._flavor is Flavor.MYSQL)
+
+    def _connection(self) -> int:
+        self._connections += 1
+        return self._connections
+
+    @contextmanager
+    def _holding(self, holders: dict[str, int], table_name: str) -> Generator[None]:
+        with self._lock:
+            self.settle()
+            holders[table_name] = self._connection()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.settle()
+                del holders[table_name]
+                self.settle()
+
+    def _work_until(self, until: timedelta) -> None:
+        """Let the application run until then."""
+        duration = until - self._settled_at
+        if duration <= timedelta():
+            return
+        self._settled_at = until
+        for query in self._queries.values():
+            table = self._tables.get(query.table or "")
+            indexes = () if table is None else table.indexes
+            self._statistics.run(query, duration, indexes, self._wall_at_zero + until)
+
+    def _due_at(self, build: Build) -> timedelta:
+        """When something happens to the build next."""
+        if build.stage is Stage.BUILDING:
+            return build.stage_since + self.build_time
+        if self.is_locked(build.table_name):
+            return build.stage_since + build.order.lock_wait
+        return max(build.stage_since, self._settled_at)
+
+    def _proceed(self, build: Build) -> None:
+        """Take the build to its next stage, or to its end."""
+        if build.stage is Stage.BUILDING:
+            build.stage, build.stage_since = Stage.COMMITTING, self._settled_at
+        elif self.is_locked(build.table_name):
+            # At the commit too: all the work is thrown away.
+            self._end(build, BuildOutcome.BUSY, LOCK_WAIT_TIMEOUT, "Lock wait timeout exceeded")
+        elif build.stage is Stage.WAITING:
+            build.stage, build.stage_since = Stage.BUILDING, self._settled_at
+            self._refuse_if_impossible(build)
+        else:
+            index = build.order.index
+            added = IndexFacts(
+                name=index.index_name,
+                key_parts=index.key_parts,
+                unique=False,
+                kind="BTREE",
+                comment=str(build.order.marker),
+            )
+            self._alter(index.table_name, (*self._tables[index.table_name].indexes, added))
+            self._end(build, BuildOutcome.DONE)
+
+    def _progress(self, build: Build) -> float:
+        if build.stage is not Stage.BUILDING:
+            return 1.0 if build.stage is Stage.COMMITTING else 0.0
+        return (self.clock.monotonic() - build.stage_since) / self.build_time
+
+    def _refuse_if_impossible(self, build: Build) -> None:
+        index = build.order.index
+        table = self._tables.get(index.table_name)
+        if table is None:
+            self._end(build, BuildOutcome.REFUSED, NO_SUCH_TABLE, f"Table '{index.table_name}' doesn't exist")
+            return
+        known = {column.name.casefold() for column in table.columns}
+        missing = [part.column for part in index.key_parts if part.column.casefold() not in known]
+        places = {index.table_name, *(f"{index.table_name}.{part.column}" for part in index.key_parts)}
+        if missing:
+            self._end(build, BuildOutcome.REFUSED, NO_SUCH_COLUMN, f"Key column '{missing[0]}' doesn't exist in table")
+        elif table.index_named(index.index_name) is not None:
+            self._end(build, BuildOutcome.NAME_TAKEN, DUPLICATE_KEY_NAME, f"Duplicate key name '{index.index_name}'")
+        elif places & self.not_online:
+            self._end(build, BuildOutcome.NOT_ONLINE, ONLINE_NOT_SUPPORTED, "LOCK=NONE is not supported")
+
+    def _end(self, build: Build, outcome: BuildOutcome, number: int | None = None, error: str | None = None) -> None:
+        build.report = BuildReport(
+            outcome=outcome, error_number=number, error=error, elapsed=self._settled_at - build.begun_at
+        )
+
+    def _alter(self, table_name: str, indexes: Sequence[IndexFacts]) -> None:
+        self._tables[table_name] = replace(self._tables[table_name], indexes=tuple(indexes))
+        self._statistics.forget_usage(table_name)
