@@ -114,11 +114,12 @@ class Record(BaseModel):
 class ExecutionRun(Record):
     """One run: an index that the control plane wants on a customer's table.
 
-    `action` is any text: refusing an unknown one is a matter of scope, not of syntax. `columns` are key parts
-    as MySQL writes them: ``name``, ``name(10)``, ``name DESC``.
+    `id` stands in addresses and in the ownership marker of an index, so it holds none of the characters that
+    would mean something there. `action` is any text: refusing an unknown one is a matter of scope, not of
+    syntax. `columns` are key parts as MySQL writes them: ``name``, ``name(10)``, ``name DESC``.
     """
 
-    id: Annotated[Name, StringConstraints(max_length=255, pattern=r"^[^\x00-\x20\x7f/?#]+$")]
+    id: Annotated[Name, StringConstraints(max_length=255, pattern=r"^[^\x00-\x20\x7f\s/?#;'\\\x{10000}-\x{10FFFF}]+$")]
     connection_id: Name
     action: Text
     table_name: Text

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from executor_core.index_definition import IndexDefinition
 from executor_core.model import RunId
-from executor_core.target import IndexFacts, TableFacts, TargetFacts, normalized
+from executor_core.target import ColumnFacts, IndexFacts, TableFacts, TargetFacts, normalized
 
 MAX_INDEXES = 64
 
@@ -50,7 +50,8 @@ def statistics_are_collected(facts: TargetFacts, _index: IndexDefinition, _run: 
     if not facts.server.performance_schema:
         yield _blocking(
             "performance_schema_off",
-            "performance_schema is off, so the index could not be verified: start the server with performance_schema=ON",
+            "performance_schema is off, so the index could not be verified: "
+            "start the server with performance_schema=ON",
         )
     elif not facts.server.statement_digests:
         yield _blocking(
@@ -71,7 +72,8 @@ def table_can_be_indexed(facts: TargetFacts, index: IndexDefinition, _run: RunId
         yield Finding(
             code="engine",
             severity=Severity.PERSON_NEEDED,
-            sentence=f"the table's engine {table.engine} can't build an index online (error 1845): convert it to InnoDB",
+            sentence=f"the table's engine {table.engine} can't build an index online (error 1845): "
+            "convert it to InnoDB",
         )
 
 
@@ -89,13 +91,38 @@ def long_texts_have_a_prefix(facts: TargetFacts, index: IndexDefinition, _run: R
     """A TEXT, BLOB or JSON column needs a prefix length; some servers choose one silently instead of refusing."""
     if facts.table is None:
         return
-    types = {column.name.casefold(): column.column_type.lower() for column in facts.table.columns}
+    types = {column.name.casefold(): base_type(column) for column in facts.table.columns}
     for part in index.key_parts:
         kind = types.get(part.column.casefold(), "")
-        if part.prefix_length is None and any(word in kind for word in ("text", "blob", "json")):
+        if part.prefix_length is None and kind.endswith(("text", "blob", "json")):
             yield _blocking(
                 "prefix_needed",
                 f"the column {part.column!r} is {kind}: index a prefix, such as {part.column}(100)",
+            )
+
+
+def base_type(column: ColumnFacts) -> str:
+    """Return the type of `column` without lengths, members and attributes: ``enum``, ``mediumtext``."""
+    return column.column_type.lower().partition("(")[0].partition(" ")[0]
+
+
+def prefixes_are_shorter_than_their_columns(
+    facts: TargetFacts, index: IndexDefinition, _run: RunId
+) -> Iterator[Finding]:
+    """The server silently drops a prefix as long as its CHAR or BINARY column; the index would not look like ours."""
+    if facts.table is None:
+        return
+    lengths = {
+        column.name.casefold(): column.character_length
+        for column in facts.table.columns
+        if base_type(column).endswith(("char", "binary"))
+    }
+    for part in index.key_parts:
+        length = lengths.get(part.column.casefold())
+        if part.prefix_length is not None and length is not None and part.prefix_length >= length:
+            yield _blocking(
+                "prefix_not_shorter",
+                f"the column {part.column!r} is {length} long, so {part} is no prefix of it: index {part.column} whole",
             )
 
 
@@ -128,7 +155,7 @@ def no_foreign_key_index_is_displaced(facts: TargetFacts, index: IndexDefinition
     """
     if facts.table is None:
         return
-    ours = [part.column.casefold() for part in index.key_parts if part.prefix_length is None]
+    ours = [None if part.prefix_length else part.column.casefold() for part in index.key_parts]
     for key in facts.table.foreign_keys:
         columns = [column.casefold() for column in key.columns]
         for other in facts.table.indexes:
@@ -140,8 +167,8 @@ def no_foreign_key_index_is_displaced(facts: TargetFacts, index: IndexDefinition
                     severity=Severity.PERSON_NEEDED,
                     sentence=(
                         f"the new index would silently replace {other.name!r}, which seems to be the server's own for "
-                        f"the foreign key {key.name!r}, and could then not be dropped again: give {other.name!r} another "
-                        "name first (ALTER TABLE … RENAME INDEX), which makes it permanent"
+                        f"the foreign key {key.name!r}, and could then not be dropped again: give {other.name!r} "
+                        "another name first (ALTER TABLE … RENAME INDEX), which makes it permanent"
                     ),
                 )
 
@@ -166,6 +193,7 @@ CHECKS: tuple[Check, ...] = (
     name_is_free,
     columns_exist,
     long_texts_have_a_prefix,
+    prefixes_are_shorter_than_their_columns,
     room_for_an_index,
     no_foreign_key_index_is_displaced,
     statistics_are_collected,
