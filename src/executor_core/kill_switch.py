@@ -48,9 +48,9 @@ def must_stop(latest: KillSwitchReading, last_off: datetime | None, *, trust: ti
     """Whether to stop while a run is under way.
 
     A switch that says it is on stops at once. A look that failed is bridged by the last good answer while that
-    is no older than `trust`; after it the switch counts as active. Before and right after the build no look is
-    bridged: there, callers ask `latest.engaged`.
+    is no older than `trust`; after it the switch counts as active, and so it does when the clock was set back
+    behind that answer. Before and right after the build no look is bridged: there, callers ask `latest.engaged`.
     """
     if latest.answer is not None:
         return latest.engaged
-    return last_off is None or latest.at - last_off > trust
+    return last_off is None or not timedelta(0) <= latest.at - last_off <= trust
