@@ -24,7 +24,7 @@ MAX_PREFIX = 3072
 _KEY_PART = re.compile(
     r"""
     (?: `(?P<quoted>(?:[^`]|``)+)` | (?P<plain>[^\s`(),][^`(),]*?) )
-    (?: \( \s* (?P<length>[0-9]{1,5}) \s* \) )?
+    (?: \s* \( \s* (?P<length>[0-9]{1,5}) \s* \) )?
     (?: \s+ (?P<direction>ASC|DESC) )?
     """,
     re.VERBOSE | re.IGNORECASE,

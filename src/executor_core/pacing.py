@@ -36,7 +36,14 @@ class Pacing:
         for name in ("baseline_window", "after_window", "kill_switch_interval", "lock_wait", "build_poll"):
             if getattr(self, name) <= timedelta(0):
                 raise InvalidInput(f"the {name.replace('_', ' ')} must be longer than zero")
-        for name in ("extended_window", "settle", "kill_switch_trust", "build_patience", "rollback_patience"):
+        for name in (
+            "extended_window",
+            "settle",
+            "kill_switch_trust",
+            "build_patience",
+            "rollback_patience",
+            "outage_patience",
+        ):
             if getattr(self, name) < timedelta(0):
                 raise InvalidInput(f"the {name.replace('_', ' ')} must not be negative")
 
