@@ -140,8 +140,7 @@ class Engine:
                 f"the stored state of run {run.id!r} is for another change ({', '.join(changed)} differ): "
                 "give the new run an id of its own"
             )
-        # What was being retried is retried with full patience: the time between two processes is nobody's fault.
-        return state.model_copy(update={"worker_id": self._worker_id, "tries": 0, "give_up_at": None})
+        return state if state.finished else state.resumed(self._worker_id, self._ports.clock.now())
 
     def _new(self, run: ExecutionRun) -> RunState:
         now = self._ports.clock.now()

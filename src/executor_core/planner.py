@@ -116,12 +116,16 @@ class _Look:
         return running is not None and running.marker is not None and running.marker.run_id == self.state.run_id
 
     def inspect(self) -> Action:
-        """Look at the target, unless it refuses or could not be reached for too long."""
+        """Look at the target, unless that has failed for good."""
+        return self.blind() or Inspect()
+
+    def blind(self) -> Move | None:
+        """The end of a run whose target refuses to be looked at, or could not be reached for too long."""
         early = self.state.phase in (Phase.CLAIMED, Phase.CHECKING, Phase.SAMPLING_BASELINE)
         patience = self.pacing.outage_patience * (1 if early else OUTAGE_FACTOR_WITH_INDEX)
         error, since = self.sight.look_error, self.sight.unreachable_since
         if not isinstance(error, Refused) and (since is None or self.now - since <= patience):
-            return Inspect()
+            return None
         why = f"the target database can't be looked at: {error}"
         if not early:
             return self.ask_a_person(why)
@@ -227,14 +231,14 @@ class _Look:
             return killed
         window = self.state.baseline
         if window is None:
-            return ChooseDigests()
+            return self.blind() or ChooseDigests()
         if (sampling := self.sample(window, WindowKind.BASELINE)) is not None:
             return sampling
         if not window.assessed and self.pacing.extended_window > self.pacing.baseline_window:
             return AssessBaseline()
         if latest.engaged:  # a look that failed bridges nothing here: the build is next
             return self.killed(latest)
-        if self.state.run.query_digests and not any(d.role == "target" for d in self.state.digests or ()):
+        if self.state.run.query_digests and not self.known_targets():
             names = ", ".join(self.state.run.query_digests)
             return Move(
                 event=Event.PREFLIGHT_REFUSED,
@@ -245,12 +249,17 @@ class _Look:
             )
         return Move(event=Event.BASELINE_COLLECTED)
 
+    def known_targets(self) -> set[str]:
+        """Those of the run's digests that the server knows."""
+        watched = {digest.key.digest.casefold() for digest in self.state.digests or ()}
+        return watched & {digest.casefold() for digest in self.state.run.query_digests}
+
     def sample(self, window: WindowPlan, kind: WindowKind) -> Action | None:
         """The next sample of a window or the wait for it; None when the window is full."""
         if window.next_sample_at is None:
             return None
         if self.now >= window.next_sample_at:
-            return TakeSample(kind)
+            return self.blind() or TakeSample(kind)
         return Wait(self.soonest(window.next_sample_at))
 
     def soonest(self, due: datetime) -> datetime:

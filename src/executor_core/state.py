@@ -4,6 +4,7 @@ It is saved before and after every effect. Metric samples are kept beside it, on
 small however long a window is.
 """
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
@@ -21,7 +22,7 @@ from executor_core.model import (
     WorkerId,
 )
 from executor_core.target import IndexFacts, ServerFacts, WatchedDigest
-from executor_core.verification import Verdict
+from executor_core.verdict import Verdict
 
 
 class WindowKind(StrEnum):
@@ -52,6 +53,13 @@ class WindowPlan(BaseModel):
     extended: bool = False
     assessed: bool = False
     """Whether it was asked already if the window tells enough."""
+
+    def begun_anew(self, at: datetime) -> "WindowPlan":
+        """The same window from `at` on, unless it is full. Samples that were taken before still count."""
+        if self.next_sample_at is None:
+            return self
+        ends_at = at + (self.ends_at - self.begins_at)
+        return self.model_copy(update={"begins_at": at, "ends_at": ends_at, "next_sample_at": at})
 
 
 class ClaimOnRecord(BaseModel):
@@ -109,6 +117,17 @@ class RunState(BaseModel):
     verdict: Verdict | None = None
     rollback: RollbackRecord | None = None
     evidence: str | None = None
+
+    def resumed(self, worker_id: WorkerId, at: datetime) -> "RunState":
+        """This state as another process goes on from it: nothing that time alone has spoilt is held against the run.
+
+        A window that was cut short is begun anew, and what was being retried is retried with full patience.
+        """
+        changes: dict[str, object] = {"worker_id": worker_id, "tries": 0, "give_up_at": None, "wake_at": None}
+        for name, window in (("baseline", self.baseline), ("after", self.after)):
+            if window is not None:
+                changes[name] = window.begun_anew(at)
+        return self.model_copy(update=changes)
 
     @property
     def run_id(self) -> RunId:
