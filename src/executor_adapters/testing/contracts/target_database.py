@@ -1,0 +1,377 @@
+"""The contract of `TargetDatabase`."""
+
+# ruff: noqa: S101 -- asserting is what a contract does
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack
+from datetime import UTC, timedelta
+from typing import Protocol
+
+import pytest
+
+from executor_core.ddl import Marker
+from executor_core.errors import Refused, Unavailable
+from executor_core.index_definition import IndexDefinition, KeyPart, parse_index_definition
+from executor_core.metrics import DigestKey, DigestRole, Snapshot
+from executor_core.model import RunId
+from executor_core.ports import TargetDatabase
+from executor_core.target import BuildOrder, BuildOutcome, BuildReport, IndexFacts, RunningChange, WatchedDigest
+
+TABLE = "orders"
+RUN = RunId("run-1")
+INDEX = parse_index_definition(TABLE, "idx_customer", ["customer_id"])
+SHORT, LONG = timedelta(seconds=1), timedelta(seconds=30)
+UNKNOWN = "f" * 32
+
+CALLS: Mapping[str, Callable[[TargetDatabase], object]] = {
+    "inspect": lambda target: target.inspect(INDEX),
+    "running_change": lambda target: target.running_change(INDEX),
+    "drop_index": lambda target: target.drop_index(INDEX, RUN, SHORT),
+    "choose_digests": lambda target: target.choose_digests(INDEX, []),
+    "snapshot": lambda target: target.snapshot(INDEX, []),
+}
+
+
+class TargetBench(Protocol):
+    """A database to test against, seen by its own administrator.
+
+    Its schema has a table ``orders`` with the columns ``id`` (primary key), ``customer_id`` and ``status``
+    (short), and ``note`` (a long text), with rows enough for an index to pay off.
+    """
+
+    @property
+    def target(self) -> TargetDatabase:
+        """The adapter under test."""
+        ...
+
+    def another_process(self) -> TargetDatabase:
+        """The same adapter to the same schema, as another process has it."""
+        ...
+
+    def unreachable(self) -> TargetDatabase:
+        """The same adapter to a server that is not there."""
+        ...
+
+    def wait(self, duration: timedelta) -> None:
+        """Let time pass."""
+        ...
+
+    def add_index(self, name: str, column: str, comment: str) -> None:
+        """Add an index to the table, as somebody else would."""
+        ...
+
+    def indexes(self) -> Mapping[str, str]:
+        """The comments of the table's indexes by name."""
+        ...
+
+    def holding_lock(self) -> AbstractContextManager[None]:
+        """Holds the table's metadata lock, as an application's open transaction does."""
+        ...
+
+    def holding_advisory_lock(self) -> AbstractContextManager[None]:
+        """Holds the table's advisory lock from a connection that runs no statement."""
+        ...
+
+    def read_by_customer(self, times: int) -> str:
+        """Read the table `times` times by ``customer_id``, and return the statement's digest."""
+        ...
+
+    def read_another_table(self, times: int) -> str:
+        """Read another table of the schema `times` times, and return the statement's digest."""
+        ...
+
+
+def order(
+    index: IndexDefinition = INDEX, *, schema_name: str, run_id: RunId = RUN, lock_wait: timedelta = LONG
+) -> BuildOrder:
+    """An order to build `index` for `run_id`."""
+    return BuildOrder(schema_name=schema_name, index=index, marker=Marker(run_id, 1), lock_wait=lock_wait)
+
+
+class TargetDatabaseContract:
+    """What every `TargetDatabase` must do."""
+
+    @pytest.fixture
+    def bench(self) -> TargetBench:
+        """The server and the adapter under test, with no index on ``orders`` but its primary key."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def target(self, bench: TargetBench) -> TargetDatabase:
+        """The adapter under test."""
+        return bench.target
+
+    @pytest.fixture
+    def build(self, bench: TargetBench, target: TargetDatabase) -> Callable[..., BuildReport]:
+        """Builds an index and returns the report."""
+
+        def build(index: IndexDefinition = INDEX, *, run_id: RunId = RUN, lock_wait: timedelta = LONG) -> BuildReport:
+            target.start_build(order(index, schema_name=target.schema_name, run_id=run_id, lock_wait=lock_wait))
+            return self.ended(bench, target, index)
+
+        return build
+
+    def ended(self, bench: TargetBench, target: TargetDatabase, index: IndexDefinition = INDEX) -> BuildReport:
+        """Wait for the end of a build and return its report."""
+        for _ in range(1200):
+            report = target.build_report(index)
+            if report is not None:
+                return report
+            bench.wait(timedelta(milliseconds=50))
+        raise AssertionError("the build did not end within a minute")
+
+    def running(self, bench: TargetBench, target: TargetDatabase) -> RunningChange:
+        """Wait until a change is seen to run and return it."""
+        for _ in range(200):
+            change = target.running_change(INDEX)
+            if change is not None:
+                return change
+            bench.wait(timedelta(milliseconds=50))
+        raise AssertionError("no change was seen to run within ten seconds")
+
+    # --- looking
+
+    def test_a_look_tells_the_server_and_the_table(self, target: TargetDatabase) -> None:
+        facts = target.inspect(INDEX)
+        assert facts.server.server_uuid
+        assert facts.server.version
+        assert (facts.server.read_only, facts.server.performance_schema, facts.server.statement_digests) == (
+            False,
+            True,
+            True,
+        )
+        table = facts.table
+        assert table is not None
+        assert (table.schema_name, table.table_name, table.base_table) == (target.schema_name, TABLE, True)
+        assert [column.name for column in table.columns][:4] == ["id", "customer_id", "status", "note"]
+        assert [(index.name, index.key_parts, index.unique) for index in table.indexes] == [
+            ("PRIMARY", (KeyPart("id"),), True)
+        ]
+        assert facts.running is None
+
+    def test_a_table_that_is_not_there_is_none(self, target: TargetDatabase) -> None:
+        assert target.inspect(parse_index_definition("no`such", "i", ["a"])).table is None
+
+    def test_a_look_sees_all_indexes_with_their_comments(self, bench: TargetBench, target: TargetDatabase) -> None:
+        bench.add_index("theirs", "status", "somebody else's")
+        table = target.inspect(INDEX).table
+        assert table is not None
+        theirs = table.index_named("THEIRS")
+        assert theirs is not None
+        assert (theirs.comment, theirs.marker, theirs.unique, theirs.visible) == ("somebody else's", None, False, True)
+
+    # --- building
+
+    def test_a_build_adds_the_index_with_its_marker(
+        self, bench: TargetBench, target: TargetDatabase, build: Callable[..., BuildReport]
+    ) -> None:
+        bench.add_index("theirs", "status", "")
+        report = build()
+        assert (report.outcome, report.error_number) == (BuildOutcome.DONE, None)
+        assert report.elapsed >= timedelta()
+        facts = target.inspect(INDEX)
+        assert facts.table is not None
+        assert facts.table.index_named(INDEX.index_name) == IndexFacts(
+            name="idx_customer",
+            key_parts=INDEX.key_parts,
+            unique=False,
+            kind="BTREE",
+            comment="executor:run=run-1;attempt=1",
+        )
+        assert facts.running is None
+        assert set(bench.indexes()) == {"PRIMARY", "theirs", "idx_customer"}
+
+    def test_key_parts_are_built_as_asked_for(self, target: TargetDatabase, build: Callable[..., BuildReport]) -> None:
+        index = parse_index_definition(TABLE, "o`dd 'name\"", ["note(10)", "Customer_ID", "status(5)"])
+        assert build(index).outcome is BuildOutcome.DONE
+        table = target.inspect(index).table
+        assert table is not None
+        there = table.index_named(index.index_name)
+        assert there is not None
+        assert there.is_built_by(RUN, index)
+
+    def test_the_report_stays_until_the_next_build(
+        self, target: TargetDatabase, build: Callable[..., BuildReport]
+    ) -> None:
+        report = build()
+        assert target.build_report(INDEX) == report
+        assert build(parse_index_definition(TABLE, "second", ["status"])).outcome is BuildOutcome.DONE
+
+    def test_without_a_build_there_is_no_report(self, bench: TargetBench, target: TargetDatabase) -> None:
+        with pytest.raises(Refused):
+            target.build_report(INDEX)
+        with bench.holding_lock():
+            target.start_build(order(schema_name=target.schema_name))
+            with pytest.raises(Refused):
+                bench.another_process().build_report(INDEX)
+        self.ended(bench, target)
+
+    def test_a_build_that_waits_is_seen_by_every_process(self, bench: TargetBench, target: TargetDatabase) -> None:
+        other = bench.another_process()
+        with bench.holding_lock():
+            target.start_build(order(schema_name=target.schema_name))
+            for seen in (self.running(bench, target), self.running(bench, other), other.inspect(INDEX).running):
+                assert seen is not None
+                assert seen.marker == Marker(RUN, 1)
+                assert seen.progress is None or 0 <= seen.progress <= 1
+            assert target.build_report(INDEX) is None
+        assert self.ended(bench, target).outcome is BuildOutcome.DONE
+        assert target.running_change(INDEX) is None
+
+    def test_one_table_is_changed_by_one_at_a_time(self, bench: TargetBench, target: TargetDatabase) -> None:
+        other = bench.another_process()
+        with bench.holding_lock():
+            target.start_build(order(schema_name=target.schema_name))
+            self.running(bench, target)
+            with pytest.raises(Refused):
+                target.start_build(order(schema_name=target.schema_name))
+            other.start_build(order(schema_name=target.schema_name, run_id=RunId("run-2")))
+            assert self.ended(bench, other).outcome is BuildOutcome.BUSY
+        assert self.ended(bench, target).outcome is BuildOutcome.DONE
+        assert bench.indexes()["idx_customer"] == "executor:run=run-1;attempt=1"
+
+    def test_a_build_waits_for_the_lock_no_longer_than_told(
+        self, bench: TargetBench, target: TargetDatabase, build: Callable[..., BuildReport]
+    ) -> None:
+        with bench.holding_lock():
+            assert build(lock_wait=SHORT).outcome is BuildOutcome.BUSY
+            assert target.running_change(INDEX) is None
+        assert set(bench.indexes()) == {"PRIMARY"}
+        assert build().outcome is BuildOutcome.DONE
+
+    def test_a_name_that_is_taken_is_left_alone(self, bench: TargetBench, build: Callable[..., BuildReport]) -> None:
+        bench.add_index("idx_customer", "status", "theirs")
+        report = build()
+        assert (report.outcome, report.error_number) == (BuildOutcome.NAME_TAKEN, 1061)
+        assert bench.indexes() == {"PRIMARY": "", "idx_customer": "theirs"}
+
+    def test_what_the_server_refuses_is_reported_by_number(
+        self, bench: TargetBench, target: TargetDatabase, build: Callable[..., BuildReport]
+    ) -> None:
+        report = build(parse_index_definition(TABLE, "i", ["no_such_column"]))
+        assert (report.outcome, report.error_number) == (BuildOutcome.REFUSED, 1072)
+        assert target.running_change(INDEX) is None
+        assert set(bench.indexes()) == {"PRIMARY"}
+
+    # --- stopping
+
+    def test_a_build_can_be_stopped_from_anywhere(self, bench: TargetBench, target: TargetDatabase) -> None:
+        with bench.holding_lock():
+            target.start_build(order(schema_name=target.schema_name))
+            change = self.running(bench, target)
+            bench.another_process().stop_build(change)
+            assert self.ended(bench, target).outcome is BuildOutcome.STOPPED
+        assert set(bench.indexes()) == {"PRIMARY"}
+        assert target.running_change(INDEX) is None
+        target.stop_build(change)
+
+    def test_only_statements_that_carry_a_marker_are_ended(
+        self, bench: TargetBench, target: TargetDatabase, build: Callable[..., BuildReport]
+    ) -> None:
+        with bench.holding_advisory_lock():
+            change = self.running(bench, target)
+            assert change.marker is None
+            target.stop_build(change)
+            target.stop_build(RunningChange(connection_id=change.connection_id, marker=Marker(RUN, 1)))
+            assert target.running_change(INDEX) == change
+            assert build().outcome is BuildOutcome.BUSY
+
+    # --- dropping
+
+    def test_an_index_of_ours_is_dropped_and_then_is_gone(
+        self, bench: TargetBench, target: TargetDatabase, build: Callable[..., BuildReport]
+    ) -> None:
+        build()
+        target.drop_index(INDEX, RUN, LONG)
+        assert set(bench.indexes()) == {"PRIMARY"}
+        target.drop_index(INDEX, RUN, LONG)
+
+    @pytest.mark.parametrize("comment", ["", "somebody else's", "executor:run=run-2;attempt=1"])
+    def test_an_index_of_that_name_that_is_not_ours_stays(
+        self, bench: TargetBench, target: TargetDatabase, comment: str
+    ) -> None:
+        bench.add_index("idx_customer", "customer_id", comment)
+        with pytest.raises(Refused) as error:
+            target.drop_index(INDEX, RUN, LONG)
+        assert error.value.number is None
+        assert set(bench.indexes()) == {"PRIMARY", "idx_customer"}
+
+    def test_an_index_with_our_marker_on_other_columns_stays(self, bench: TargetBench, target: TargetDatabase) -> None:
+        bench.add_index("idx_customer", "status", str(Marker(RUN, 1)))
+        with pytest.raises(Refused):
+            target.drop_index(INDEX, RUN, LONG)
+        assert set(bench.indexes()) == {"PRIMARY", "idx_customer"}
+
+    @pytest.mark.parametrize("lock", ["metadata", "advisory"])
+    def test_an_index_whose_table_is_locked_stays_for_now(
+        self, bench: TargetBench, target: TargetDatabase, build: Callable[..., BuildReport], lock: str
+    ) -> None:
+        build()
+        with ExitStack() as stack:
+            stack.enter_context(bench.holding_lock() if lock == "metadata" else bench.holding_advisory_lock())
+            with pytest.raises(Unavailable):
+                target.drop_index(INDEX, RUN, SHORT)
+        assert set(bench.indexes()) == {"PRIMARY", "idx_customer"}
+        target.drop_index(INDEX, RUN, LONG)
+        assert set(bench.indexes()) == {"PRIMARY"}
+
+    # --- statistics
+
+    def test_targets_come_first_and_only_those_that_are_known(self, bench: TargetBench, target: TargetDatabase) -> None:
+        digest = bench.read_by_customer(3)
+        bench.read_another_table(3)
+        chosen = target.choose_digests(INDEX, [UNKNOWN, digest])
+        assert (chosen[0].key, chosen[0].role) == (DigestKey(target.schema_name, digest), DigestRole.TARGET)
+        assert len({watched.key for watched in chosen}) == len(chosen)
+        assert UNKNOWN not in {watched.key.digest for watched in chosen}
+
+    def test_the_table_s_other_digests_and_controls_are_watched(
+        self, bench: TargetBench, target: TargetDatabase
+    ) -> None:
+        digest, control = bench.read_by_customer(3), bench.read_another_table(3)
+        roles = {watched.key.digest: watched.role for watched in target.choose_digests(INDEX, [])}
+        assert roles[digest] is not DigestRole.CONTROL
+        assert roles[control] is DigestRole.CONTROL
+
+    def test_counters_are_cumulative(self, bench: TargetBench, target: TargetDatabase) -> None:
+        digest = bench.read_by_customer(3)
+        watched = target.choose_digests(INDEX, [digest])
+        before = target.snapshot(INDEX, watched)
+        assert before.taken_at.tzinfo is UTC
+        assert before.server_uuid == target.inspect(INDEX).server.server_uuid
+        bench.read_by_customer(7)
+        after = target.snapshot(INDEX, watched)
+        assert after.taken_at > before.taken_at
+        assert count(after, digest) - count(before, digest) == 7
+        assert next(row.role for row in after.digests if row.digest == digest) is DigestRole.TARGET
+
+    def test_a_digest_that_is_not_known_has_no_row(self, target: TargetDatabase) -> None:
+        unknown = WatchedDigest(key=DigestKey(target.schema_name, UNKNOWN), role=DigestRole.TARGET)
+        assert target.snapshot(INDEX, [unknown]).digests == ()
+        assert target.snapshot(INDEX, []).digests == ()
+        assert target.plans_using(INDEX, [unknown]) == {}
+
+    def test_plans_tell_whether_the_index_is_used(
+        self, bench: TargetBench, target: TargetDatabase, build: Callable[..., BuildReport]
+    ) -> None:
+        digest = bench.read_by_customer(3)
+        watched = [WatchedDigest(key=DigestKey(target.schema_name, digest), role=DigestRole.TARGET)]
+        assert target.plans_using(INDEX, watched).get(digest) is not True
+        build()
+        reads = count(target.snapshot(INDEX, watched), digest)
+        assert target.plans_using(INDEX, watched).get(digest) is not False
+        assert count(target.snapshot(INDEX, watched), digest) == reads
+
+    # --- nobody there
+
+    @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
+    def test_a_server_that_is_not_there_is_unavailable(
+        self, bench: TargetBench, call: Callable[[TargetDatabase], object]
+    ) -> None:
+        with pytest.raises(Unavailable):
+            call(bench.unreachable())
+
+
+def count(snapshot: Snapshot, digest: str) -> int:
+    """How many executions of `digest` the snapshot counts."""
+    return sum(row.count_star for row in snapshot.digests if row.digest == digest)
