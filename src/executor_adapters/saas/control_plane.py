@@ -18,6 +18,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -35,8 +36,10 @@ if TYPE_CHECKING:
 
 DEFAULT_TIMEOUT = timedelta(seconds=5)
 
+LONGEST_KEY = 255
+"""Stripe and those who follow it refuse longer idempotency keys."""
+
 _HEADER_SAFE = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) != "%")
-"""What a header carries as it is; the rest of a key is percent-encoded."""
 
 log = logging.getLogger(__name__)
 
@@ -189,7 +192,7 @@ class HttpControlPlane:
         if claim is not None and claim.fencing_token is not None:
             headers["X-Fencing-Token"] = str(claim.fencing_token)
         if key is not None:
-            headers["Idempotency-Key"] = quote(key, safe=_HEADER_SAFE)
+            headers["Idempotency-Key"] = _header_key(key)
         return self._transport.exchange(method, url, params=params, headers=headers, content=content)
 
     @contextmanager
@@ -205,6 +208,14 @@ class HttpControlPlane:
     def _sentence(self, call: str, error: ExecutorError) -> str:
         sentence = f"{call} failed: {error}"
         return sentence.replace(self._token, "***") if self._token else sentence
+
+
+def _header_key(key: str) -> str:
+    """Return `key` as a header can carry it: percent-encoded, and a long one's tail as a digest of the whole."""
+    encoded = quote(key, safe=_HEADER_SAFE)
+    if len(encoded) <= LONGEST_KEY:
+        return encoded
+    return f"{encoded[: LONGEST_KEY - 65]}~{sha256(key.encode()).hexdigest()}"
 
 
 def _checked(token: str | None) -> str | None:

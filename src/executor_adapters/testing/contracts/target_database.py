@@ -121,10 +121,13 @@ class TargetDatabaseContract:
         raise AssertionError("the build did not end within a minute")
 
     def running(self, bench: TargetBench, target: TargetDatabase) -> RunningChange:
-        """Wait until a change is seen to run and return it."""
+        """Wait until the statement of a change is seen to run and return it.
+
+        The advisory lock is taken before the statement is sent: for a moment its holder carries no marker.
+        """
         for _ in range(200):
             change = target.running_change(INDEX)
-            if change is not None:
+            if change is not None and change.marker is not None:
                 return change
             bench.wait(timedelta(milliseconds=50))
         raise AssertionError("no change was seen to run within ten seconds")
@@ -269,7 +272,8 @@ class TargetDatabaseContract:
         self, bench: TargetBench, target: TargetDatabase, build: Callable[..., BuildReport]
     ) -> None:
         with bench.holding_advisory_lock():
-            change = self.running(bench, target)
+            change = target.running_change(INDEX)
+            assert change is not None
             assert change.marker is None
             target.stop_build(change)
             target.stop_build(RunningChange(connection_id=change.connection_id, marker=Marker(RUN, 1)))

@@ -51,6 +51,14 @@ def test_any_key_fits_into_a_header(script, plane, key: str, header: str) -> Non
     assert script.requests[0].headers["Idempotency-Key"] == header
 
 
+def test_long_keys_are_shortened_and_stay_apart(script, plane) -> None:
+    for key in ("ä" * 300, "ä" * 299 + "b", "x" * 255):
+        plane.deliver(message(MessageKind.AUDIT, key), None)
+    first, second, third = (request.headers["Idempotency-Key"] for request in script.requests)
+    assert first != second
+    assert (len(first), third) == (255, "x" * 255)
+
+
 @pytest.mark.parametrize("kind", [MessageKind.STATUS, MessageKind.ROLLBACK])
 @pytest.mark.parametrize("status", [409, 412])
 def test_a_newer_claim_takes_the_lease(script, plane, kind, status: int) -> None:
