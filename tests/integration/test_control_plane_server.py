@@ -4,10 +4,14 @@ import json
 import signal
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
+
+from executor_adapters.control_plane.server import ControlPlaneServer
 
 pytestmark = pytest.mark.integration
 
@@ -41,3 +45,29 @@ def test_the_six_calls_run_as_a_program_of_their_own() -> None:
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 0
     assert statuses == [200, 409]
+
+
+def test_of_twenty_workers_at_once_over_http_one_gets_the_run(tmp_path: Path) -> None:
+    run = {
+        "id": "run-1",
+        "connection_id": "conn-1",
+        "action": "ADD_INDEX",
+        "table_name": "orders",
+        "index_name": "idx",
+        "columns": ["a"],
+        "query_digests": ["d"],
+    }
+    start = threading.Barrier(20)
+    with ControlPlaneServer(f"sqlite:///{tmp_path}/c.db") as server, httpx.Client(timeout=30) as client:
+        base = f"{server.base_url}/api/executions"
+        assert client.post(base, json=run).status_code == 201
+
+        def claim(number: int) -> int:
+            start.wait()
+            return client.post(f"{base}/run-1/claim", json={"worker_id": f"w{number}"}).status_code
+
+        with ThreadPoolExecutor(20) as threads:
+            statuses = list(threads.map(claim, range(20)))
+        claims = client.get(f"{base}/run-1/claims").json()
+    assert sorted(statuses) == [200] + [409] * 19
+    assert [c["fencing_token"] for c in claims] == [1]

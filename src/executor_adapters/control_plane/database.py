@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, OperationalError, ProgrammingError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from executor_adapters.control_plane.tables import METADATA
@@ -121,12 +121,13 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _make_tables(engine: Engine) -> None:
-    with _translated():
-        try:
-            METADATA.create_all(engine)
-        except (OperationalError, ProgrammingError):
-            # Another process may have made a table between the look and the statement.
-            METADATA.create_all(engine)
+    for table in METADATA.sorted_tables:
+        with _translated():
+            try:
+                table.create(engine, checkfirst=True)
+            except (OperationalError, ProgrammingError, IntegrityError):
+                # Another process may have made it between the look and the statement: then it is there now.
+                table.create(engine, checkfirst=True)
 
 
 @contextmanager

@@ -1,14 +1,14 @@
 """Every error of the API as a problem document (RFC 9457)."""
 
+import json
 import math
 from collections.abc import Mapping
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
@@ -73,7 +73,7 @@ def problem(
     *,
     headers: Mapping[str, str] | None = None,
     errors: list[WrongField] | None = None,
-) -> JSONResponse:
+) -> Response:
     """Return a problem document about the request to `path`."""
     document = Problem(
         type=f"urn:executor:problem:{code}",
@@ -84,8 +84,9 @@ def problem(
         code=code,
         errors=errors,
     )
-    content = document.model_dump(exclude_none=True)
-    return JSONResponse(content, status, headers=headers, media_type=MEDIA_TYPE)
+    # In ASCII: a sentence may quote a name that the caller made of half a surrogate pair.
+    content = json.dumps(document.model_dump(mode="python", exclude_none=True))
+    return Response(content, status, headers=headers, media_type=MEDIA_TYPE)
 
 
 def answer_with_problems(app: FastAPI) -> None:
@@ -96,7 +97,7 @@ def answer_with_problems(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _broken)
 
 
-def _rejected(request: Request, error: Exception) -> JSONResponse:
+def _rejected(request: Request, error: Exception) -> Response:
     if not isinstance(error, ExecutorError) or type(error) not in STATUS_OF:
         return _broken(request, error)
     headers = None
@@ -107,7 +108,7 @@ def _rejected(request: Request, error: Exception) -> JSONResponse:
     return problem(request.url.path, STATUS_OF[type(error)], error.code, str(error), headers=headers)
 
 
-def _unreadable(request: Request, error: Exception) -> JSONResponse:
+def _unreadable(request: Request, error: Exception) -> Response:
     faults: list[Any] = list(error.errors()) if isinstance(error, RequestValidationError) else []
     path = request.url.path
     if any(fault["type"] == "json_invalid" for fault in faults):
@@ -117,7 +118,7 @@ def _unreadable(request: Request, error: Exception) -> JSONResponse:
     return problem(path, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", f"can't be used: {where}", errors=errors)
 
 
-def _refused_by_framework(request: Request, error: Exception) -> JSONResponse:
+def _refused_by_framework(request: Request, error: Exception) -> Response:
     """Answer an unknown path, a method that a path does not have, a body that is too long."""
     if not isinstance(error, HTTPException):
         return _broken(request, error)
@@ -126,7 +127,7 @@ def _refused_by_framework(request: Request, error: Exception) -> JSONResponse:
     return problem(request.url.path, status, code, str(error.detail), headers=error.headers)
 
 
-def _broken(request: Request, _error: Exception) -> JSONResponse:
+def _broken(request: Request, _error: Exception) -> Response:
     """Answer a bug. What it was stays in the server's log."""
     detail = "the control plane has failed; its log says how"
     return problem(request.url.path, HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", detail)

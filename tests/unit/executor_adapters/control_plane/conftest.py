@@ -1,24 +1,29 @@
-"""A control plane in this process, over a file of its own, with a clock that only moves when told to."""
+"""A control plane in this process and its memory, with a clock that only moves when told to."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
+from sqlalchemy import delete
 
 from executor_adapters.control_plane.api import create_app
 from executor_adapters.control_plane.database import Database
 from executor_adapters.control_plane.store import ControlPlaneStore
+from executor_adapters.control_plane.tables import METADATA
 from executor_adapters.testing.in_process import InProcessTransport
+
+START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 class ManualClock:
     """Stands still until it is moved."""
 
     def __init__(self) -> None:
-        self.time = datetime(2026, 1, 1, 12, tzinfo=UTC)
+        self.time = START
 
     def __call__(self) -> datetime:
         return self.time
@@ -27,22 +32,42 @@ class ManualClock:
         self.time += timedelta(seconds=seconds)
 
 
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
+@dataclass(frozen=True)
+class ControlPlane:
+    """One application for all tests, since making one takes longer than most of them; each finds it empty."""
+
+    app: FastAPI
+    database: Database
+    clock: ManualClock
+
+    def forget(self) -> None:
+        self.clock.time = START
+        with self.database.writing() as connection:
+            for table in METADATA.sorted_tables:
+                connection.execute(delete(table))
+
+
+@pytest.fixture(scope="session")
+def shared_control_plane() -> Iterator[ControlPlane]:
+    database, clock = Database("sqlite://"), ManualClock()
+    yield ControlPlane(create_app(ControlPlaneStore(database), clock=clock), database, clock)
+    database.close()
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[ControlPlaneStore]:
-    store = ControlPlaneStore(Database(f"sqlite:///{tmp_path}/control-plane.db"))
-    yield store
-    store.close()
+def control_plane(shared_control_plane: ControlPlane) -> ControlPlane:
+    shared_control_plane.forget()
+    return shared_control_plane
 
 
 @pytest.fixture
-def client(store: ControlPlaneStore, clock: ManualClock) -> Iterator[httpx.Client]:
-    app = create_app(store, clock=clock)
-    with httpx.Client(transport=InProcessTransport(app), base_url="http://control-plane") as client:
+def clock(control_plane: ControlPlane) -> ManualClock:
+    return control_plane.clock
+
+
+@pytest.fixture
+def client(control_plane: ControlPlane) -> Iterator[httpx.Client]:
+    with httpx.Client(transport=InProcessTransport(control_plane.app), base_url="http://control-plane") as client:
         yield client
 
 

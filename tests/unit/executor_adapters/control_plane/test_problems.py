@@ -9,6 +9,7 @@ import pytest
 
 from executor_adapters.control_plane import problems, rejections
 from executor_adapters.control_plane.api import create_app
+from executor_adapters.control_plane.database import Database
 from executor_adapters.control_plane.store import ControlPlaneStore
 from executor_adapters.testing.in_process import InProcessTransport
 from executor_core.errors import ExecutorError, InvalidInput, Unavailable
@@ -108,11 +109,13 @@ def test_a_bug_is_a_problem_that_tells_nothing(failure: Exception) -> None:
     assert "secret" not in answer.text
 
 
-@pytest.fixture
-def guarded(store: ControlPlaneStore) -> Iterator[httpx.Client]:
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[httpx.Client]:
+    store = ControlPlaneStore(Database("sqlite://"))
     app = create_app(store, token="s3cret")
     with httpx.Client(transport=InProcessTransport(app), base_url="http://control-plane") as client:
         yield client
+    store.close()
 
 
 @pytest.mark.parametrize("authorization", ["Bearer s3cret", "bearer s3cret", "BEARER  s3cret"])

@@ -7,7 +7,6 @@ from typing import Any
 import httpx
 import pytest
 
-from executor_adapters.control_plane.store import ControlPlaneStore
 from executor_core.lifecycle import STATUS_TRANSITIONS, TERMINAL_STATUSES
 from executor_core.model import ExecutionStatus
 
@@ -214,9 +213,3 @@ def test_a_status_of_the_wrong_shape_is_refused(client: httpx.Client, scheduled:
 
 def test_an_unknown_run_has_no_status_to_change(client: httpx.Client) -> None:
     assert patch(client, status="running").json()["code"] == "unknown_run"
-
-
-def test_what_is_stored_outlives_the_store(client: httpx.Client, scheduled: str, store: ControlPlaneStore) -> None:
-    patch(client, status="running")
-    store.close()  # every connection; the next call opens one anew
-    assert client.get("/api/executions/run-1").json()["status"] == "running"

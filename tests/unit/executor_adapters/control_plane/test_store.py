@@ -1,7 +1,7 @@
 """The store on its own: callers at once, and the databases it takes."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +20,13 @@ from executor_core.model import AuditAction, AuditLogEntry, ExecutionRun, Rollba
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LEASE = timedelta(seconds=30)
 CALLERS = 20
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[ControlPlaneStore]:
+    store = ControlPlaneStore(Database(f"sqlite:///{tmp_path}/control-plane.db"))
+    yield store
+    store.close()
 
 
 def run(run_id: str = "run-1") -> ExecutionRun:
