@@ -115,7 +115,8 @@ def _parser() -> argparse.ArgumentParser:
         commands, "demo", "the whole job, live: a helpful index and a harmful one", "executor demo --engine memory"
     )
     demo.add_argument("--engine", choices=("auto", "memory"), default="auto", help="memory: on the fakes alone")
-    demo.add_argument("--mysql-url", help="a MySQL to use instead of starting one")
+    demo.add_argument("--mysql-url", help="a MySQL to use instead of starting one; a schema of its own is made there")
+    demo.add_argument("--window", metavar="20s", help="windows before and after each build (in memory: 5m)")
     demo.add_argument("--json", action="store_true", help="print exactly one JSON object")
     return parser
 
