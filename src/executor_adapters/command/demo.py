@@ -11,39 +11,23 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
-from dependency_injector import providers
-from pydantic import SecretStr
-
-from executor_adapters.checkpoints.archive import FileEvidenceArchive
-from executor_adapters.command.outcome import End, ExitCode
+from executor_adapters.command.outcome import ExitCode
 from executor_adapters.command.progress import ProgressLines
-from executor_adapters.command.signals import SIGNALS, interrupting
-from executor_adapters.container import Production
-from executor_adapters.driving import carry
+from executor_adapters.command.signals import SIGNALS
+from executor_adapters.demo.account import Account
+from executor_adapters.demo.fakes import run_on_fakes
 from executor_adapters.durations import parse_duration
-from executor_adapters.observers import LoggingObserver, SeveralObservers
-from executor_adapters.settings import Settings
 from executor_core.errors import ExecutorError, InvalidInput
-from executor_core.model import ExecutionRun
 from executor_core.pacing import Pacing
-
-if TYPE_CHECKING:
-    from executor_adapters.demo.account import Account
-
-LIVE_WINDOW = timedelta(seconds=20)
-LONGEST_WINDOW = 1.75
-"""How far, as a multiple, a window is extended on a machine too busy to decide; three minutes are then not exceeded."""
-LIVE_SETTLE = timedelta(seconds=1)
-SHORTEST_LIVE_WINDOW = timedelta(seconds=10)
-"""The rarest statement of the workload runs three times in two seconds, and ten executions are needed."""
 
 
 def demo(arguments: argparse.Namespace) -> int:
-    """Let a helpful and a harmful index come and see what becomes of them; return the exit code.
+    """Let a helpful and a harmful index come, and see what becomes of them; return the exit code.
 
     0 only when the helpful one was kept and the harmful one taken back; otherwise 4, with one sentence.
+    Raises `InvalidInput` for a wrong call and `KeyboardInterrupt` when a signal came; nothing is left behind.
     """
     window = None if arguments.window is None else parse_duration(arguments.window)
     progress = ProgressLines()
@@ -71,73 +55,36 @@ def demo(arguments: argparse.Namespace) -> int:
 
 def _account(
     arguments: argparse.Namespace, window: timedelta | None, evidence: Path, progress: ProgressLines
-) -> "Account":
+) -> Account:
     if arguments.engine == "memory":
         return _in_memory(window, evidence, progress)
     if arguments.mysql_url is not None:
-        return _live(arguments.mysql_url, window or LIVE_WINDOW, evidence, progress)
+        return _live(arguments.mysql_url, window, evidence, progress)
     from executor_adapters.demo.server import own_server
     from executor_adapters.local_server import ServerNotFoundError
 
     try:
         with own_server(progress.line) as url:
-            return _live(url, window or LIVE_WINDOW, evidence, progress)
+            return _live(url, window, evidence, progress)
     except ServerNotFoundError as error:
-        progress.line(f"{error} So the demonstration runs on the fakes. A MySQL of yours: --mysql-url.")
+        progress.line(f"{error} So the demonstration runs on the fakes. For a MySQL of yours there is --mysql-url.")
         return _in_memory(window, evidence, progress)
 
 
-def _in_memory(window: timedelta | None, evidence: Path, progress: ProgressLines) -> "Account":
-    from executor_adapters.demo.fakes import run_on_fakes
-
+def _in_memory(window: timedelta | None, evidence: Path, progress: ProgressLines) -> Account:
     pacing = Pacing() if window is None else Pacing(baseline_window=window, after_window=window)
     return run_on_fakes(pacing=pacing, evidence=evidence, observer=progress, say=progress.line)
 
 
-def _live(url: str, window: timedelta, evidence: Path, progress: ProgressLines) -> "Account":
-    if window < SHORTEST_LIVE_WINDOW:
-        raise InvalidInput(f"--window: a live demonstration needs {SHORTEST_LIVE_WINDOW.seconds}s at least")
+def _live(url: str, window: timedelta | None, evidence: Path, progress: ProgressLines) -> Account:
     try:
-        from executor_adapters.demo.live import run_live
+        from executor_adapters.command.live_demo import live_demo
     except ImportError as error:
         raise InvalidInput(
             f"the demonstration needs more packages: pip install 'executor-mysql[server]' ({error.name}); "
             "--engine memory does without"
         ) from None
-
-    with tempfile.TemporaryDirectory(prefix="executor-demo-") as state:
-
-        def carried(run: ExecutionRun, api_url: str, mysql_url: str) -> End:
-            # Made as it is, so that nothing set in the environment for real work bears on a demonstration.
-            settings = Settings.model_construct(
-                api_url=api_url,
-                mysql_url=SecretStr(mysql_url),
-                worker_id="demo",
-                baseline_window=window,
-                after_window=window,
-                extended_window=LONGEST_WINDOW * window,
-                settle=LIVE_SETTLE,
-                state_dir=Path(state) / run.id,
-            )
-            return _carry(run, settings, evidence, progress)
-
-        return run_live(url, carry=carried, say=progress.line, worker_id="demo")
-
-
-def _carry(run: ExecutionRun, settings: Settings, evidence: Path, progress: ProgressLines) -> End:
-    container = Production(settings=providers.Object(settings))
-    container.observer.override(providers.Object(SeveralObservers([LoggingObserver(), progress])))
-    container.archive.override(providers.Object(FileEvidenceArchive(evidence)))
-    clock, connections = container.clock(), container.connections()
-    try:
-        with interrupting(clock):
-            end = carry(container.engine(), run, clock)
-    finally:
-        connections.close()
-        container.journal().close()
-    if clock.interrupted:
-        raise KeyboardInterrupt
-    return end
+    return live_demo(url, window=window, evidence=evidence, observer=progress, say=progress.line)
 
 
 @contextmanager

@@ -131,7 +131,7 @@ def readable(digest_text: str) -> str:
     >>> readable("SELECT `id` , COUNT ( * ) FROM `orders` WHERE `id` = ?")
     'SELECT id, COUNT(*) FROM orders WHERE id = ?'
     """
-    text = digest_text.replace("`", "").replace(" ,", ",").replace(" ( ", "(").replace("( ", "(").replace(" )", ")")
+    text = digest_text.strip().replace("`", "").replace(" ,", ",").replace(" ( ", "(").replace("( ", "(").replace(" )", ")")
     return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 2]} …"
 
 
