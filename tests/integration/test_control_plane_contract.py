@@ -1,7 +1,9 @@
 """The control plane over real HTTP: against the reference server, and against one with the six calls only."""
 
 import socket
+import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -69,19 +71,40 @@ class ReferenceBench:
 
 
 class TestReferenceServer(LeasingControlPlaneContract):
+    """One server for all tests, whose database is emptied before each."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def clock(cls) -> FakeClock:
+        return FakeClock()
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def path(cls, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        return tmp_path_factory.mktemp("control-plane") / "c.db"
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def server(cls, path: Path, clock: FakeClock) -> Iterator[ControlPlaneServer]:
+        with ControlPlaneServer(f"sqlite:///{path}", token=TOKEN, clock=clock.now, default_lease=LEASE) as server:
+            yield server
+
     @pytest.fixture
-    def bench(self, tmp_path: Path) -> Iterator[ReferenceBench]:
-        clock = FakeClock()
+    def bench(self, server: ControlPlaneServer, clock: FakeClock, path: Path) -> Iterator[ReferenceBench]:
+        empty(path)
         headers = {"Authorization": f"Bearer {TOKEN}"}
-        with (
-            ControlPlaneServer(
-                f"sqlite:///{tmp_path}/c.db", token=TOKEN, clock=clock.now, default_lease=LEASE
-            ) as server,
-            httpx.Client(base_url=server.base_url, headers=headers, trust_env=False) as http,
-        ):
+        with httpx.Client(base_url=server.base_url, headers=headers, trust_env=False) as http:
             bench = ReferenceBench(server, clock, http)
             yield bench
             bench.plane.close()
+
+
+def empty(path: Path) -> None:
+    """Delete every row of a SQLite file."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        for (table,) in tables:
+            connection.execute(f'DELETE FROM "{table}"')
 
 
 class SixCallsBench:

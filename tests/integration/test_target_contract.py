@@ -80,19 +80,26 @@ class ServerBench:
             cursor.execute("SELECT RELEASE_LOCK(%s)", (lock,))
 
     def read_by_customer(self, times: int) -> str:
-        for number in range(times):
-            self._database.execute(f"SELECT id, note FROM orders WHERE customer_id = {number}")
-        return self._digest_like("%orders%customer_id%")
+        self._run("SELECT id, note FROM orders WHERE customer_id = %s", times)
+        return self._digest_like("SELECT%orders%customer_id%")
+
+    def write(self, times: int) -> str:
+        self._run("UPDATE orders SET note = 'new' WHERE id = %s", times)
+        return self._digest_like("UPDATE%orders%")
 
     def read_another_table(self, times: int) -> str:
-        for number in range(times):
-            self._database.execute(f"SELECT name FROM customers WHERE id = {number}")
-        return self._digest_like("%name%customers%")
+        self._run("SELECT name FROM customers WHERE id = %s", times)
+        return self._digest_like("SELECT%name%customers%")
+
+    def _run(self, statement: str, times: int) -> None:
+        with self._database.connect() as connection, connection.cursor() as cursor:
+            for number in range(times):
+                cursor.execute(statement, (number,))
 
     def _digest_like(self, pattern: str) -> str:
         (row,) = self._database.execute(
             "SELECT DIGEST AS digest FROM performance_schema.events_statements_summary_by_digest"
-            " WHERE SCHEMA_NAME = %s AND DIGEST_TEXT LIKE 'SELECT%%' AND DIGEST_TEXT LIKE %s",
+            " WHERE SCHEMA_NAME = %s AND DIGEST_TEXT LIKE %s",
             (self._database.name, pattern),
         )
         return str(row["digest"])

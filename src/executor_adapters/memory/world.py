@@ -8,6 +8,7 @@ from executor_adapters.memory.database import FakeDatabase
 from executor_adapters.memory.journal import MemoryEvidenceArchive, MemoryJournal, RecordingObserver
 from executor_adapters.memory.server import FakeServer
 from executor_adapters.memory.workload import Cost, Query
+from executor_core.carrying import Ports
 from executor_core.model import ConnectionId, ExecutionRun
 
 CONNECTION = ConnectionId("shop")
@@ -56,8 +57,19 @@ class FakeWorld:
 
     The schema ``shop`` has a table ``orders`` of 200,000 rows whose application was busy for an hour already:
     `SLOW` and `MISLED` reads, `INSERT`s, and `CONTROLS` on other tables. `run("customer_id")` asks for an index
-    that helps, `run("status")` for one that harms. `database` is one process's; for another, make a
-    `FakeDatabase` on the same `server`.
+    that helps, `run("status")` for one that harms:
+
+        >>> from executor_core.carrying import Waiting
+        >>> from executor_core.engine import Engine
+        >>> world = FakeWorld()
+        >>> run = world.run("customer_id")
+        >>> engine = Engine(ports=world.ports(), worker_id="worker-1")
+        >>> while isinstance(step := engine.advance(run), Waiting):
+        ...     world.clock.wait(step.until - world.clock.now())
+        >>> print(step.state.status, sorted(world.server.indexes("orders")))
+        completed ['PRIMARY', 'idx_customer_id']
+
+    `database` is one process's; for another, make a `FakeDatabase` on the same `server`.
     """
 
     def __init__(self) -> None:
@@ -73,6 +85,19 @@ class FakeWorld:
         for query in (SLOW, MISLED, INSERT, *CONTROLS):
             self.server.add_query(query)
         self.clock.advance(timedelta(hours=1))
+
+    def ports(self, database: FakeDatabase | None = None) -> Ports:
+        """Return what an engine needs; `database` stands for another process on the same server."""
+        return Ports(
+            control_plane=self.control_plane,
+            target=lambda _: database or self.database,
+            checkpoints=self.journal,
+            outbox=self.journal,
+            archive=self.archive,
+            clock=self.clock,
+            jitter=lambda: 0.5,
+            observer=self.observer,
+        )
 
     def run(self, *columns: str, run_id: str = "run-1") -> ExecutionRun:
         """Schedule a run that asks for an index on `columns` of the table, and return it."""

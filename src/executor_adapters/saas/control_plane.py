@@ -19,20 +19,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 from executor_adapters.saas import answers
 from executor_adapters.saas.base_url import BaseUrl
-from executor_adapters.saas.transport import Answer, Transport
+from executor_adapters.saas.transport import Answer, Network, Transport
 from executor_core.errors import ExecutorError, InvalidInput, LeaseLost, Refused, Unavailable
 from executor_core.kill_switch import KillSwitchAnswer
 from executor_core.lease import Claim
 from executor_core.model import ConnectionId, ExecutionRun, RunId, WorkerId
 from executor_core.ports import Message, MessageKind
-
-if TYPE_CHECKING:
-    import httpx
 
 DEFAULT_TIMEOUT = timedelta(seconds=5)
 
@@ -67,7 +64,7 @@ class HttpControlPlane:
         *,
         timeout: timedelta = DEFAULT_TIMEOUT,
         allow_insecure: bool = False,
-        mock: "httpx.BaseTransport | None" = None,
+        mock: Network | None = None,
     ) -> None:
         self._base = BaseUrl.parse(base_url)
         self._token = _checked(token)

@@ -22,6 +22,9 @@ import httpx
 
 from executor_core.errors import Unavailable
 
+Network = httpx.BaseTransport
+"""What carries requests; a test may put its own in place of the real network."""
+
 MAX_BODY = 1_000_000
 """The longest answer that is read, in bytes."""
 
@@ -74,7 +77,7 @@ class Transport:
         headers: Mapping[str, str],
         *,
         environment: bool,
-        mock: httpx.BaseTransport | None = None,
+        mock: Network | None = None,
     ) -> None:
         self._timeout = timeout.total_seconds()
         self._client = httpx.Client(

@@ -146,11 +146,14 @@ class FakeDatabaseBench:
     def read_another_table(self, times: int) -> str:
         return self._run("SELECT * FROM `customers` WHERE `id` = ?", None, times)
 
-    def _run(self, text: str, table: str | None, times: int) -> str:
+    def write(self, times: int) -> str:
+        return self._run("INSERT INTO `orders` VALUES (...)", "orders", times, writes=True)
+
+    def _run(self, text: str, table: str | None, times: int, *, writes: bool = False) -> str:
         cost = Cost(latency=timedelta(milliseconds=1), rows_examined=10)
         for rate in (times, 0):
             query = self.server.add_query(
-                Query(text=text, per_second=rate, cost=cost, table=table, indexed={"customer_id": cost})
+                Query(text=text, per_second=rate, cost=cost, table=table, indexed={"customer_id": cost}, writes=writes)
             )
             self.clock.advance(timedelta(seconds=1))
         return query.digest
