@@ -18,6 +18,7 @@ from typing import Any, cast
 from pydantic import ValidationError
 
 from executor_adapters.checkpoints import directories
+from executor_adapters.validation import first_problem
 from executor_core.errors import CheckpointUnusable, Unavailable
 from executor_core.metrics import Snapshot
 from executor_core.model import RunId
@@ -88,7 +89,7 @@ class SqliteJournal:
                 self._opened = None
 
     def load(self, run_id: RunId) -> RunState | None:
-        with self._transaction() as connection:
+        with self._transaction(writes=False) as connection:
             row = connection.execute("SELECT state FROM states WHERE run_id = ?", (run_id,)).fetchone()
         if row is None:
             return None
@@ -96,7 +97,7 @@ class SqliteJournal:
             state = RunState.model_validate_json(row[0])
         except ValidationError as error:
             raise CheckpointUnusable(
-                f"the checkpoint of run {run_id} in {self._path} can't be read: {_first_problem(error)}"
+                f"the checkpoint of run {run_id} in {self._path} can't be read: {first_problem(error)}"
             ) from None
         if state.run_id != run_id:
             raise CheckpointUnusable(f"the checkpoint of run {run_id} in {self._path} is of run {state.run_id}")
@@ -121,7 +122,7 @@ class SqliteJournal:
             )
 
     def samples(self, run_id: RunId, window: WindowKind) -> Sequence[Snapshot]:
-        with self._transaction() as connection:
+        with self._transaction(writes=False) as connection:
             rows = connection.execute(
                 "SELECT snapshot FROM samples WHERE run_id = ? AND window = ? ORDER BY taken_at",
                 (run_id, window),
@@ -136,7 +137,7 @@ class SqliteJournal:
             _append(connection, message)
 
     def pending(self, run_id: RunId | None = None) -> Sequence[Message]:
-        with self._transaction() as connection:
+        with self._transaction(writes=False) as connection:
             rows = connection.execute(
                 "SELECT key, run_id, kind, body FROM messages"
                 " WHERE refused_because IS NULL AND run_id = coalesce(?, run_id) ORDER BY position",
@@ -159,21 +160,21 @@ class SqliteJournal:
             connection.execute("UPDATE messages SET refused_because = ? WHERE key = ?", (reason, key))
 
     def refused_count(self, run_id: RunId) -> int:
-        with self._transaction() as connection:
+        with self._transaction(writes=False) as connection:
             count: int = connection.execute(
                 "SELECT count(*) FROM messages WHERE run_id = ? AND refused_because IS NOT NULL", (run_id,)
             ).fetchone()[0]
         return count
 
     @contextmanager
-    def _transaction(self) -> Generator[sqlite3.Connection]:
+    def _transaction(self, *, writes: bool = True) -> Generator[sqlite3.Connection]:
         """One transaction on the one connection; whatever goes wrong in it leaves the file as it was."""
         with self._lock:
             try:
                 if self._opened is None:
                     self._opened = self._open()
                 # IMMEDIATE: a transaction that begins to write half-way can't wait for another writer.
-                self._opened.execute("BEGIN IMMEDIATE")
+                self._opened.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
                 try:
                     yield self._opened
                     self._opened.execute("COMMIT")
@@ -255,9 +256,3 @@ def _object(text: str) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise ValueError("a message's body is a JSON object")  # noqa: TRY004 -- caught with the other malformations
     return cast(dict[str, Any], document)
-
-
-def _first_problem(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    place = ".".join(str(step) for step in first["loc"])
-    return f"{place}: {first['msg']}" if place else first["msg"]

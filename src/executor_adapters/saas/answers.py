@@ -12,6 +12,7 @@ from typing import Annotated, Any, NoReturn, TypeVar, cast
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, ValidationError
 
 from executor_adapters.saas.transport import Answer
+from executor_adapters.validation import first_problem
 from executor_core.errors import IllegalTransition, Refused, Unavailable
 from executor_core.kill_switch import KillSwitchAnswer
 from executor_core.model import ExecutionRun, WorkerId
@@ -21,6 +22,9 @@ RETRYABLE_4XX = frozenset({408, 425, 429})
 
 LEASE_GONE = frozenset({404, 409, 410, 412})
 """What a server says to the holder of a lease that is not its any more."""
+
+MAX_TEXT = 500
+"""How much of somebody else's text is passed on, in characters."""
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -85,7 +89,9 @@ def kill_switch(answer: Answer) -> KillSwitchAnswer:
         _not_promised(answer, refusals=False)
     body = _parsed(SwitchBody, _json_object(answer))
     return KillSwitchAnswer(
-        global_active=body.global_active, connection_active=body.connection_active, reason=body.reason
+        global_active=body.global_active,
+        connection_active=body.connection_active,
+        reason=None if body.reason is None else one_line(body.reason),
     )
 
 
@@ -98,7 +104,7 @@ def claim(answer: Answer, worker_id: WorkerId) -> ClaimBody:
         raise Refused("the answer says that the claim was not granted", number=answer.status)
     holder = body.holder_other_than(worker_id)
     if holder is not None:
-        raise Refused(f"the run is claimed by {holder[:100]!r}", number=409)
+        raise Refused(f"the run is claimed by {one_line(holder)!r}", number=409)
     return body
 
 
@@ -117,7 +123,7 @@ def runs(answer: Answer) -> tuple[list[ExecutionRun], list[str]]:
         try:
             valid.append(ExecutionRun.model_validate(entry))
         except ValidationError as error:
-            invalid.append(f"entry {position} is not a run: {_first_problem(error)}")
+            invalid.append(f"entry {position} is not a run: {first_problem(error)}")
     return valid, invalid
 
 
@@ -143,7 +149,7 @@ def says_superseded(answer: Answer) -> bool:
 def explanation(answer: Answer) -> str:
     """Return what a refusal's body says about it, shortened, or nothing."""
     said = next(filter(None, (_said(answer, name) for name in ("detail", "message", "error", "title"))), "")
-    return f": {said[:200]}" if said else ""
+    return f": {said}" if said else ""
 
 
 def _said(answer: Answer, name: str) -> str:
@@ -152,7 +158,13 @@ def _said(answer: Answer, name: str) -> str:
         text = _json_object(answer).get(name)
     except Unavailable:
         return ""
-    return text if isinstance(text, str) else ""
+    return one_line(text) if isinstance(text, str) else ""
+
+
+def one_line(text: str) -> str:
+    """Return somebody else's text as one line of bounded length, without what would move a terminal's cursor."""
+    printable = "".join(character if character.isprintable() else " " for character in text[:MAX_TEXT])
+    return " ".join(printable.split())
 
 
 def _not_promised(answer: Answer, *, refusals: bool = True) -> NoReturn:
@@ -194,13 +206,7 @@ def _parsed(model: type[M], document: dict[str, Any]) -> M:
     try:
         return model.model_validate(document)
     except ValidationError as error:
-        raise Unavailable(f"the answer is malformed: {_first_problem(error)}") from None
-
-
-def _first_problem(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    place = ".".join(str(step) for step in first["loc"])
-    return f"{place}: {first['msg']}" if place else first["msg"]
+        raise Unavailable(f"the answer is malformed: {first_problem(error)}") from None
 
 
 def _http_date(text: str) -> datetime | None:

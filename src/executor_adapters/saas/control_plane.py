@@ -24,7 +24,7 @@ from urllib.parse import quote
 
 from executor_adapters.saas import answers
 from executor_adapters.saas.base_url import BaseUrl
-from executor_adapters.saas.transport import Answer, Network, Transport
+from executor_adapters.saas.transport import Answer, Network, Transport, check_url
 from executor_core.errors import ExecutorError, InvalidInput, LeaseLost, Refused, Unavailable
 from executor_core.kill_switch import KillSwitchAnswer
 from executor_core.lease import Claim
@@ -67,6 +67,7 @@ class HttpControlPlane:
         mock: Network | None = None,
     ) -> None:
         self._base = BaseUrl.parse(base_url)
+        check_url(self._base.text)
         self._token = _checked(token)
         if self._token and not self._base.is_private and not allow_insecure:
             raise InvalidInput("the token would travel unencrypted: use an https:// URL for the control plane")

@@ -10,7 +10,7 @@ for no good reason, and the calls that must not be repeated (the claim, the kill
 
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as DeadlinePassed
 from contextlib import closing
@@ -20,7 +20,7 @@ from typing import Any
 
 import httpx
 
-from executor_core.errors import Unavailable
+from executor_core.errors import InvalidInput, Unavailable
 
 Network = httpx.BaseTransport
 """What carries requests; a test may put its own in place of the real network."""
@@ -60,6 +60,14 @@ class _Connection:
                 socket.socket.shutdown(opened, socket.SHUT_RDWR)
             except OSError:
                 continue
+
+
+def check_url(url: str) -> None:
+    """Raise `InvalidInput` when nothing can ever be sent to `url`, such as to a host that is no name."""
+    try:
+        httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise InvalidInput(f"the control plane's URL is malformed: {error}") from None
 
 
 class Transport:
@@ -104,18 +112,17 @@ class Transport:
     ) -> Answer:
         """Send one request, once, and return the answer; `Unavailable` says what went wrong instead."""
         connection = _Connection()
-        request = self._client.build_request(
-            method,
-            url,
-            params=params,
-            headers=headers,
-            content=content,
-            extensions={"trace": connection.watch},
-        )
-        request.extensions["timeout"] = httpx.Timeout(self._timeout).as_dict()
+
+        def send() -> httpx.Response:
+            trace = {"trace": connection.watch}
+            request = self._client.build_request(
+                method, url, params=params, headers=headers, content=content, extensions=trace
+            )
+            return self._client.send(request, stream=True)
+
         answer: Future[Answer] = Future()
         threading.Thread(
-            target=self._perform, args=(request, connection, answer), name="executor-http", daemon=True
+            target=self._perform, args=(send, connection, answer), name="executor-http", daemon=True
         ).start()
         try:
             return answer.result(self._timeout)
@@ -123,9 +130,9 @@ class Transport:
             connection.shut_down()
             raise Unavailable(f"no complete answer within {self._timeout:g} s") from None
 
-    def _perform(self, request: httpx.Request, connection: _Connection, answer: "Future[Answer]") -> None:
+    def _perform(self, send: Callable[[], httpx.Response], connection: _Connection, answer: "Future[Answer]") -> None:
         try:
-            answer.set_result(self._read(self._client.send(request, stream=True), connection))
+            answer.set_result(self._read(send(), connection))
         except Unavailable as error:
             answer.set_exception(error)
         except httpx.TimeoutException:

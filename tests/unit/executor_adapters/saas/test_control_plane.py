@@ -26,6 +26,12 @@ def test_a_token_does_not_travel_readable() -> None:
     HttpControlPlane("http://saas.example").close()
 
 
+@pytest.mark.parametrize("url", ["http://xn--\u00e4/", "http://[::g]"])
+def test_a_host_that_is_no_name(url: str) -> None:
+    with pytest.raises(InvalidInput, match="malformed"):
+        HttpControlPlane(url)
+
+
 def test_a_time_out_must_be_positive() -> None:
     with pytest.raises(InvalidInput):
         HttpControlPlane("http://localhost:3000", timeout=timedelta())

@@ -87,6 +87,20 @@ def test_a_status_other_than_200_is_no_answer_and_is_not_asked_again(script, pla
     assert len(script.requests) == 1
 
 
+def test_a_reason_is_one_line_of_bounded_length(script, plane) -> None:
+    script.answers(json={**OFF, "reason": "for\n\x1b[2J maintenance " + "x" * 10_000})
+    reason = plane.kill_switch(ConnectionId("c")).reason
+    assert reason is not None
+    assert reason.startswith("for [2J maintenance x")
+    assert len(reason) <= 500
+
+
+def test_a_connection_id_that_no_url_can_carry(script, plane) -> None:
+    with pytest.raises(Unavailable):
+        plane.kill_switch(ConnectionId("x" * 100_000))
+    assert script.requests == []
+
+
 def test_a_long_answer(script, plane) -> None:
     script.answers(json={**OFF, "padding": "x" * 1_000_000})
     with pytest.raises(Unavailable, match="longer than"):
