@@ -530,6 +530,23 @@ def test_a_missing_privilege_is_named(target, database, account):
     assert (report.outcome, report.error_number) == (BuildOutcome.REFUSED, 1142)
 
 
+def test_the_build_of_another_account_is_seen_as_far_as_the_account_may_look(target, database, account):
+    small = account(f"SELECT ON `{database.name}`.orders")  # now: a grant waits for the table's metadata lock too
+    with blocked(database):
+        target.start_build(order(database, lock_wait=LONG))
+        change = holder(target)
+        assert small.running_change(INDEX) == RunningChange(connection_id=change.connection_id, marker=None)
+        seeing = account("SELECT ON performance_schema.*")
+        seen = seeing.running_change(INDEX)
+        assert seen is not None
+        assert (seen.connection_id, seen.marker) == (change.connection_id, MARKER)
+        with pytest.raises(Refused) as raised:
+            seeing.stop_build(seen)
+        assert raised.value.number == 1095
+        assert target.build_report(INDEX) is None
+    assert ended(target).outcome is BuildOutcome.DONE
+
+
 def test_a_read_only_server_binds_those_without_the_privilege(target, database, account):
     small = account(f"ALTER ON `{database.name}`.orders", "SELECT ON performance_schema.*")
     assert not small.inspect(INDEX).server.read_only

@@ -60,9 +60,7 @@ class Connection:
 
     def __init__(self, wire: _Wire) -> None:
         self._wire = wire
-        version, self.id, database, case = self.row(
-            "SELECT VERSION(), CONNECTION_ID(), DATABASE(), @@lower_case_table_names"
-        )
+        version, database, case = self.row("SELECT VERSION(), DATABASE(), @@lower_case_table_names")
         self.version = str(version)
         self.dialect: Dialect = dialect_of(self.version)
         self.database = str(database)

@@ -81,7 +81,7 @@ def reaction(number: int | None) -> Reaction:
     return REACTIONS.get(number, Reaction.REFUSED)
 
 
-class StatementFailed(Exception):  # noqa: N818 -- named for what happened, as the core's errors are
+class StatementFailed(Exception):
     """A statement failed. It stays inside this adapter: whoever sent the statement decides what it amounts to.
 
     `number` is the server's (None: the connection failed), `text` is for people only.
