@@ -35,11 +35,11 @@ def run_live(mysql_url: str, *, carry: Carry, say: Callable[[str], None], worker
     `Unavailable` or `Refused` when the server can't serve.
     """
     with ExitStack() as house:
+        schema = house.enter_context(own_schema(mysql_url))
+        engine = _engine(schema.version)
         folder = Path(house.enter_context(TemporaryDirectory(prefix="executor-demo-")))
         server = house.enter_context(ControlPlaneServer(f"sqlite:///{folder / 'control-plane.db'}"))
         say(f"the reference control plane listens at {server.base_url}")
-        schema = house.enter_context(own_schema(mysql_url))
-        engine = _engine(schema.version)
         say(f"{engine}: filling the table {TABLE} in the schema {schema.name}")
         schema.fill(_every(ORDERS // 4, lambda orders: say(f"{orders:,} rows")))
         check = house.enter_context(busy(schema))
