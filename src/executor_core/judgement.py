@@ -44,6 +44,10 @@ class _Look:
         """Whether the index can have caused a change; a write always pays for an index."""
         return c.kind is DigestKind.WRITE or self.uses_index.get(c.key.digest, True)
 
+    def waits(self, c: Comparison) -> bool:
+        """Whether an early look sees enough, in this digest alone, to wait for more instead of passing it."""
+        return not self.final and c.p_latency < self.policy.suspicion
+
 
 def judge(
     comparisons: Sequence[Comparison],
@@ -101,10 +105,11 @@ def _judge_latency(c: Comparison, p: float, look: _Look, findings: Findings) -> 
             findings.doubts.append(about(ReasonCode.NOT_ATTRIBUTABLE, c, numbers))
     elif certain:
         findings.notes.append(about(ReasonCode.IMMATERIAL_REGRESSION, c, numbers))
+    elif (p < policy.suspicion or look.waits(c)) and material and unexplained:
+        code = ReasonCode.SUSPECTED_INCREASE if look.attributable(c) else ReasonCode.NOT_ATTRIBUTABLE
+        findings.doubts.append(about(code, c, numbers))
     elif not look.attributable(c):
         return
-    elif p < policy.suspicion and material and unexplained:
-        findings.doubts.append(about(ReasonCode.SUSPECTED_INCREASE, c, numbers))
     elif c.time_share >= policy.material_share:
         findings.doubts.append(about(ReasonCode.UNDECIDED_INCREASE, c, numbers))
 

@@ -19,9 +19,18 @@ _DOUBLED = 15
 
 
 def worse_tails(
-    comparisons: Sequence[Comparison], baseline: Sequence[Reading], after: Sequence[Reading], policy: Policy
+    comparisons: Sequence[Comparison],
+    baseline: Sequence[Reading],
+    after: Sequence[Reading],
+    policy: Policy,
+    *,
+    final: bool,
 ) -> list[Reason]:
-    """Digests whose 99th percentile at least doubled, beyond chance, and which have more slow time in all."""
+    """Digests whose 99th percentile at least doubled, beyond chance, and which have more slow time in all.
+
+    An early look, which can wait for more, already takes note of a suspicion.
+    """
+    bound = policy.alpha_per_look if final else policy.suspicion
     reasons: list[Reason] = []
     for c in comparisons:
         if not _heavier(c):
@@ -29,14 +38,14 @@ def worse_tails(
         histograms = [_histogram(reading, c.key) for reading in (baseline[0], baseline[-1], after[0], after[-1])]
         old, new = counts_between(*histograms[:2]), counts_between(*histograms[2:])
         executions = sum(old.values()), sum(new.values())
-        if min(executions) < _FEWEST:
+        if min(executions) < (_FEWEST if final else policy.min_samples):
             continue
         tail, later_tail = quantile_bucket(old, _QUANTILE), quantile_bucket(new, _QUANTILE)
         if later_tail < tail + _DOUBLED:
             continue
         slow = [sum(n for bucket, n in counts.items() if bucket > tail) for counts in (old, new)]
         p = fisher_increase(slow[0], executions[0], slow[1], executions[1])
-        if p < policy.alpha_per_look:
+        if p < bound:
             numbers = {"p99_bucket_before": tail, "p99_bucket_after": later_tail, "p_value": p}
             reasons.append(about(ReasonCode.TAIL_WORSE, c, numbers))
     return reasons

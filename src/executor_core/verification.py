@@ -96,7 +96,7 @@ def verify(
 
     scale = bucket_scale(tuple(histogram_upper_bounds_ps) if histogram_upper_bounds_ps else None)
     before_window = window_of(readings[0], scale=scale, origin=baseline[0].taken_at)
-    after_window = window_of(readings[1], scale=scale, origin=baseline[0].taken_at)
+    after_window = window_of(readings[1], scale=scale, origin=baseline[0].taken_at, preceding=readings[0][-1])
     roles = roles_of([*readings[0], *readings[1]], targets)
     kinds, wanted = roles.kinds, roles.wanted
     machine = machine_of(before_window, after_window, roles.controls, policy)
@@ -121,11 +121,14 @@ def verify(
     doubts = [*lost_digests(wanted, *readings), *gaps.doubts]
     if not wanted:
         doubts.insert(0, Reason(code=ReasonCode.NO_TARGET_DIGEST))
+    tails = worse_tails(comparisons, *readings, policy, final=final)
+    if not final:  # a tail is few executions: more of them show what it does to the mean
+        doubts += tails
     warnings = [
         *findings.notes,
         *gaps.notes,
         *interruptions(before_window, after_window),
-        *worse_tails(comparisons, *readings, policy),
+        *(tails if final else ()),
         *_unused(after, index_name, uses_index),
     ]
     if not machine.controls:

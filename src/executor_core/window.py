@@ -124,15 +124,21 @@ def check_apart(baseline: Sequence[Snapshot], after: Sequence[Snapshot]) -> None
         raise EvidenceError("after[0].taken_at", "is earlier than the end of the baseline: the windows overlap")
 
 
-def window_of(readings: Sequence[Reading], *, scale: BucketScale, origin: datetime) -> Window:
-    """The differences of consecutive `readings`, for every digest that any of them holds."""
+def window_of(
+    readings: Sequence[Reading], *, scale: BucketScale, origin: datetime, preceding: Reading | None = None
+) -> Window:
+    """The differences of consecutive `readings`, for every digest that any of them holds.
+
+    `origin` is the instant from which the intervals' middles are measured; `preceding` is the last reading
+    before these, which the first of them must not contradict.
+    """
     pairs = [(start.snapshot, end.snapshot) for start, end in pairwise(readings)]
     restarts = tuple(j for j, (start, end) in enumerate(pairs) if _restarted(start, end))
     keys = sorted({key for reading in readings for key in reading.rows}, key=digest_order)
     starts = [(reading.snapshot.taken_at - origin).total_seconds() for reading in readings]
     return Window(
         middles=tuple((start + end) / 2 for start, end in pairwise(starts)),
-        series={key: _series(_deltas(key, readings, restarts, scale)) for key in keys},
+        series={key: _series(_deltas(key, readings, restarts, scale, preceding)) for key in keys},
         restarts=restarts,
         clock_jumps=tuple(j for j, (start, end) in enumerate(pairs) if _clocks_disagree(start, end)),
     )
@@ -153,11 +159,15 @@ def _deltas(
     readings: Sequence[Reading],
     restarts: Sequence[int],
     scale: BucketScale,
+    preceding: Reading | None,
 ) -> list[Delta | None]:
     """One digest's intervals; None where nothing is known of it."""
     deltas: list[Delta | None] = []
     misread: list[int] = []
     later = readings[0].rows.get(key)
+    before = preceding.rows.get(key) if preceding else None
+    if before is not None and later is not None and _contradicts(before, later):
+        misread.append(-1)
     for j, (start, end) in enumerate(pairwise(readings)):
         earlier, later = later, end.rows.get(key)
         delta: Delta | None = None
@@ -183,6 +193,21 @@ def _deltas(
 def _made_anew(earlier: DigestRow, later: DigestRow) -> bool:
     born, reborn = earlier.first_seen, later.first_seen
     return born is not None and reborn is not None and born != reborn
+
+
+def _contradicts(earlier: DigestRow, later: DigestRow) -> bool:
+    """Whether some counters fell and others did not: neither time passing nor a reset does that."""
+    pairs = [
+        (earlier.count_star, later.count_star),
+        (earlier.sum_timer_wait_ps, later.sum_timer_wait_ps),
+        (earlier.sum_rows_examined, later.sum_rows_examined),
+        (earlier.sum_rows_sent, later.sum_rows_sent),
+        (earlier.sum_errors, later.sum_errors),
+    ]
+    fell = [later < earlier for earlier, later in pairs]
+    return any(fell) and any(
+        later > earlier or (earlier > 0 and not down) for (earlier, later), down in zip(pairs, fell, strict=True)
+    )
 
 
 def difference(earlier: DigestRow | None, later: DigestRow, scale: BucketScale) -> Delta | None:

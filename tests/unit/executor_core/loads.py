@@ -83,6 +83,21 @@ class Totals:
     errors: int = 3
     histogram: dict[int, int] | None = None
 
+    def after(self, hours: int) -> "Totals":
+        """The same counters some busy hours later."""
+        more = 10**6 * hours
+        return Totals(
+            self.n + more,
+            self.time + 10**12 * more,
+            self.lock + 10**11 * more,
+            self.cpu,
+            self.rows + 10**7 * more,
+            self.sent + 10**4 * more,
+            self.unindexed + more,
+            self.errors + more,
+            {40: 7 + more},
+        )
+
     def add(self, load: Load) -> None:
         self.n += load.n
         self.time += round(load.n * load.ms * 1e9)
@@ -104,10 +119,11 @@ def window(
     start: datetime = START,
     step: timedelta = timedelta(seconds=60),
     uptime: int = 90_000,
+    hours_before: int = 0,
 ) -> list[Snapshot]:
     """Snapshots at even steps; the loads of interval j happen between snapshot j and j + 1."""
     digests = sorted({load.digest: load for loads in intervals for load in loads}.items())
-    totals = {digest: Totals(histogram={40: 7}) for digest, _ in digests}
+    totals = {digest: Totals().after(hours_before) for digest, _ in digests}
     snapshots: list[Snapshot] = []
     for j in range(len(intervals) + 1):
         if j:
@@ -132,4 +148,5 @@ def steady(*loads: Load, intervals: int = 10, **options: object) -> list[Snapsho
 
 def later(*loads: Load, intervals: int = 10, **options: object) -> list[Snapshot]:
     """A window of equal intervals, an hour after `steady`."""
-    return steady(*loads, intervals=intervals, start=START + timedelta(hours=1), uptime=93_600, **options)
+    options = {"start": START + timedelta(hours=1), "uptime": 93_600, "hours_before": 1} | options
+    return steady(*loads, intervals=intervals, **options)

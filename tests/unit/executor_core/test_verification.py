@@ -111,7 +111,7 @@ class TestWithoutNoise:
         assert codes(judged(steady(Q), later(replace(Q, errors=0.05)))) == [ReasonCode.ERRORS_INCREASED]
 
     def test_errors_in_one_burst_are_a_doubt(self) -> None:
-        after = window([[replace(Q, errors=0.5)]] + [[Q]] * 9, start=START + timedelta(hours=1))
+        after = window([[replace(Q, errors=0.5)]] + [[Q]] * 9, start=START + timedelta(hours=1), hours_before=1)
         assert codes(judged(steady(Q), after)) == [ReasonCode.SUSPECTED_INCREASE]
 
     def test_lock_waits_are_taken_out(self) -> None:
