@@ -33,7 +33,7 @@ def test_the_verdict_alone_convicts_the_recorded_index(capsys, monkeypatch):
 
     first, *_, last = capsys.readouterr().out.splitlines()
     assert first.startswith("failed: The index made things worse")
-    assert last == "tolerating a hundredfold rise: success"
+    assert last == "wanting a thousand executions: inconclusive"
 
 
 def test_the_verdict_alone_names_what_is_wrong_with_evidence(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """What was seen: both runs' ends, told for people and for programs, and whether it was what had to come."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from executor_core.model import ExecutionRun
 from executor_core.verdict import DigestVerdict, Verdict
 
 _WIDTH = 90
+_SPACED = re.compile(r"(?<=\() | (?=[,)])|(?<=COUNT) (?=\()|(?<=SUM) (?=\()|(?<=MAX) (?=\()")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +133,7 @@ def readable(digest_text: str) -> str:
     >>> readable("SELECT `id` , COUNT ( * ) FROM `orders` WHERE `id` = ?")
     'SELECT id, COUNT(*) FROM orders WHERE id = ?'
     """
-    text = digest_text.strip().replace("`", "").replace(" ,", ",").replace(" ( ", "(").replace("( ", "(").replace(" )", ")")
+    text = _SPACED.sub("", digest_text.replace("`", "")).strip()
     return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 2]} …"
 
 

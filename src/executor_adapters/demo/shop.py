@@ -49,14 +49,20 @@ TABLES = (
     "INSERT INTO digits VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)",
 )
 
+# The rows number themselves: left to the server, each chunk would leave a gap behind it.
 _NUMBERS = """
   (SELECT %s + 1000 * a.d + 100 * b.d + 10 * c.d + e.d AS n
    FROM digits a, digits b, digits c, digits e ORDER BY n) numbers
 """
-_CUSTOMERS = f"INSERT INTO customers (region, name) SELECT n MOD {REGIONS}, CONCAT('Customer ', n) FROM {_NUMBERS}"  # noqa: S608
+_CUSTOMERS = f"""
+INSERT INTO customers (id, region, name)
+SELECT n + 1, n MOD {REGIONS}, CONCAT('Customer ', n)
+FROM {_NUMBERS}
+"""  # noqa: S608 -- numbers of this file
 _ORDERS = f"""
-INSERT INTO orders (tenant_id, customer_id, state, amount, created_at, note)
-SELECT IF(n < {ORDERS // 2}, {OLD_TENANTS.start}, {NEW_TENANTS.start}) + n MOD {len(NEW_TENANTS)},
+INSERT INTO orders (id, tenant_id, customer_id, state, amount, created_at, note)
+SELECT n + 1,
+       IF(n < {ORDERS // 2}, {OLD_TENANTS.start}, {NEW_TENANTS.start}) + n MOD {len(NEW_TENANTS)},
        n * 7919 MOD {CUSTOMERS},
        ELT(1 + n MOD 4, 'paid', 'shipped', 'returned', 'open'),
        5 + n MOD 9973 / 100,
