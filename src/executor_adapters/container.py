@@ -51,6 +51,14 @@ def _state_dir(settings: Settings) -> Path:
     return settings.state_dir
 
 
+def _evidence_dir(settings: Settings) -> Path:
+    return settings.state_dir / "evidence"
+
+
+def _worker_id(settings: Settings) -> WorkerId:
+    return WorkerId(settings.worker_id)
+
+
 class Production(containers.DeclarativeContainer):
     """The command and the worker: MySQL, the control plane over HTTP, state in a directory."""
 
@@ -61,8 +69,9 @@ class Production(containers.DeclarativeContainer):
     control_plane: providers.Provider[ControlPlane] = providers.ThreadSafeSingleton(_control_plane, settings)
     connections: providers.Provider[Connections] = providers.ThreadSafeSingleton(_connections, settings, clock)
     state_dir: providers.Provider[Path] = providers.Callable(_state_dir, settings)
+    evidence_dir: providers.Provider[Path] = providers.Callable(_evidence_dir, settings)
     journal: providers.Provider[SqliteJournal] = providers.ThreadSafeSingleton(SqliteJournal, state_dir)
-    archive: providers.Provider[FileEvidenceArchive] = providers.ThreadSafeSingleton(FileEvidenceArchive, state_dir)
+    archive: providers.Provider[FileEvidenceArchive] = providers.ThreadSafeSingleton(FileEvidenceArchive, evidence_dir)
     ports: providers.Provider[Ports] = providers.ThreadSafeSingleton(
         Ports,
         control_plane=control_plane,
@@ -77,7 +86,7 @@ class Production(containers.DeclarativeContainer):
     pacing: providers.Provider[Pacing] = providers.Callable(Settings.pacing, settings)
     verification: providers.Provider[Policy] = providers.ThreadSafeSingleton(Policy)
     rules: providers.Provider[Rules] = providers.ThreadSafeSingleton(Rules, pacing=pacing, verification=verification)
-    worker_id: providers.Provider[WorkerId] = providers.Callable(lambda settings: WorkerId(settings.worker_id), settings)
+    worker_id: providers.Provider[WorkerId] = providers.Callable(_worker_id, settings)
     engine: providers.Provider[Engine] = providers.ThreadSafeSingleton(
         Engine, ports=ports, worker_id=worker_id, rules=rules
     )

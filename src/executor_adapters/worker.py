@@ -110,7 +110,8 @@ class Worker:
             self._clock.wait(min(TURN, until))
             return False
         done, _ = wait(self._working, timeout=TURN.total_seconds(), return_when=FIRST_COMPLETED)
-        return any([self._settle(future) for future in done])
+        settled = [self._settle(future) for future in done]
+        return any(settled)
 
     def _settle(self, future: Future[Step]) -> bool:
         run = self._working.pop(future)

@@ -24,6 +24,9 @@ class Delivery:
     last_error: str | None = None
 
 
+UNAUTHORIZED = frozenset({401, 403})
+"""What a token that has to be changed is answered with: no reason to give a message up."""
+
 FIRST_RETRY = timedelta(milliseconds=500)
 LONGEST_RETRY = timedelta(seconds=30)
 
@@ -52,13 +55,14 @@ def deliver_pending(
             return False
         try:
             control_plane.deliver(message, claim)
-        except Unavailable as error:
+        except (Unavailable, Refused) as error:
+            if isinstance(error, Refused) and error.number not in UNAUTHORIZED:
+                outbox.refused(message.key, str(error))
+                continue
             delivery.failures += 1
             delivery.last_error = str(error)
             delivery.not_before = monotonic + backoff(delivery.failures, jitter, first=FIRST_RETRY, most=LONGEST_RETRY)
             return False
-        except Refused as error:
-            outbox.refused(message.key, str(error))
         else:
             outbox.delivered(message.key)
     delivery.failures = 0

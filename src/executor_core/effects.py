@@ -23,7 +23,7 @@ from executor_core.pacing import backoff
 from executor_core.ports import Notice
 from executor_core.preflight import Severity, preflight
 from executor_core.state import WindowKind, WindowPlan
-from executor_core.target import BuildOrder
+from executor_core.target import BuildOrder, BuildOutcome, BuildReport
 from executor_core.verdict import Verdict
 from executor_core.verification import assess_baseline, verify_evidence
 
@@ -209,9 +209,15 @@ class Effects:
         order = BuildOrder(
             schema_name=schema_name, index=carried.index, marker=marker, lock_wait=self.rules.pacing.lock_wait
         )
-        carried.target.start_build(order)
-        carried.sight.building = True
         carried.sight.build = carried.sight.target = None
+        try:
+            carried.target.start_build(order)
+        except Unavailable as error:
+            carried.sight.build = BuildReport(outcome=BuildOutcome.BUSY, error=str(error))
+        except Refused as error:
+            carried.sight.build = BuildReport(outcome=BuildOutcome.REFUSED, error_number=error.number, error=str(error))
+        else:
+            carried.sight.building = True
         self.tell(carried, "build.started", attempt=marker.attempt, sql=sql)
         return
 

@@ -115,6 +115,10 @@ class _Look:
         running = facts.running
         return running is not None and running.marker is not None and running.marker.run_id == self.state.run_id
 
+    def found(self, facts: TargetFacts) -> dict[str, Any]:
+        """What an audit entry says about a build or an index that was found."""
+        return {"build_running": self.runs_ours(facts)}
+
     def inspect(self) -> Action:
         """Look at the target, unless that has failed for good."""
         return self.blind() or Inspect()
@@ -192,7 +196,7 @@ class _Look:
         if facts is None:
             return self.inspect()
         if self.begun(facts):
-            return Move(event=Event.BUILD_FOUND, details=found(facts))
+            return Move(event=Event.BUILD_FOUND, details=self.found(facts))
         latest = self.reading()
         if latest is None:
             return AskKillSwitch()
@@ -223,7 +227,7 @@ class _Look:
         if facts is None:
             return self.inspect()
         if self.begun(facts):
-            return Move(event=Event.BUILD_FOUND, details=found(facts))
+            return Move(event=Event.BUILD_FOUND, details=self.found(facts))
         latest = self.reading()
         if latest is None:
             return AskKillSwitch()
@@ -282,7 +286,7 @@ class _Look:
         if self.runs_ours(facts):  # a build whose client died: it runs on, and may be ours soon
             return Wait(self.now + self.pacing.build_poll)
         if self.ours(facts) is not None:
-            return Move(event=Event.BUILD_FINISHED, details=found(facts))
+            return Move(event=Event.BUILD_FINISHED, details=self.found(facts))
         if facts.table is None:
             return self.build_failed("the table disappeared while the index was being built")
         if self.named(facts) is not None:
@@ -292,6 +296,8 @@ class _Look:
             return self.after(report)
         if facts.running is not None:
             return self.build_later("another change of ours holds the table's advisory lock")
+        if latest.engaged:  # a look that failed bridges nothing here: the build is next
+            return self.killed(latest)
         return StartBuild()
 
     def build_later(self, why: str, number: int | None = None) -> Action:
@@ -344,7 +350,9 @@ class _Look:
         if self.sight.building:
             return WatchBuild()
         if self.ours(facts) is not None:
-            return Move(event=Event.BUILD_FINISHED, details=found(facts))
+            return Move(event=Event.BUILD_FINISHED, details=self.found(facts))
+        if facts.running is not None and facts.running.marker is None:  # whose it is can't be seen: it may be ours
+            return Wait(self.now + self.pacing.build_poll)
         stop = self.state.stop
         assert stop is not None, "a build is only stopped for a reason"  # noqa: S101 -- states the invariant
         return Move(
@@ -363,15 +371,16 @@ class _Look:
             return AskKillSwitch()
         if latest.engaged:
             return self.killed(latest)
-        if self.ours(facts) is None:
+        built = self.ours(facts)
+        if built is None:
             return self.lost(facts)
-        surprises = (
-            ()
-            if self.state.indexes_before is None or facts.table is None
-            else differences(self.state.indexes_before, facts.table, self.index)
-        )
+        surprises: tuple[str, ...] = ()
+        if not built.has_parts(self.index):
+            surprises = (f"the index is not the one asked for: {described(built)}",)
+        if self.state.indexes_before is not None and facts.table is not None:
+            surprises += differences(self.state.indexes_before, facts.table, self.index)
         if surprises:
-            sentence = f"building the index changed others: {'; '.join(surprises)}"
+            sentence = f"the build had an effect that was not asked for: {'; '.join(surprises)}"
             return Move(
                 event=Event.POSTCHECK_FAILED,
                 stop=Stop(reason=FailReason.EXECUTION_ERROR, sentence=sentence),
@@ -457,16 +466,15 @@ class _Look:
         return Move(
             event=Event.DROP_FAILED,
             fail_reason=FailReason.EXECUTION_ERROR,
-            message=f"The index {self.index.index_name!r} should have been taken back ({stop.sentence}), but dropping it "
-            f"failed and it is still there: {error}. Drop it by hand, with the rollback record's statement.",
+            message=f"The index {self.index.index_name!r} should have been taken back ({stop.sentence}), but dropping "
+            f"it failed and it is still there: {error}. Drop it by hand, with the rollback record's statement.",
             error_message=_numbered(error.number if isinstance(error, Refused) else None, str(error)),
         )
 
 
-def found(facts: TargetFacts) -> dict[str, Any]:
-    """What an audit entry says about a build or an index that was found."""
-    running = facts.running
-    return {"build_running": running is not None and running.marker is not None}
+def described(index: IndexFacts) -> str:
+    """An index as people write it."""
+    return f"{index.name} ({', '.join('an expression' if part is None else str(part) for part in index.key_parts)})"
 
 
 def _numbered(number: int | None, text: str) -> str:

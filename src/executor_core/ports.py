@@ -146,8 +146,9 @@ class TargetDatabase(Protocol):
         ...
 
     def choose_digests(self, index: IndexDefinition, targets: Sequence[str]) -> Sequence[WatchedDigest]:
-        """Return the digests to watch: the targets that the server knows in this schema, the table's others, and
-        a few controls that do not touch the table. Targets come first, in the order given."""
+        """Return the digests to watch: the targets that the server knows in this schema, the table's heaviest
+        others, and a few controls that do not touch the table. `targets` come first, in the order given; what else
+        reads the table has the role `target` too, what writes to it `write`."""
         ...
 
     def snapshot(self, index: IndexDefinition, digests: Sequence[WatchedDigest]) -> Snapshot:

@@ -106,23 +106,23 @@ def base_type(column: ColumnFacts) -> str:
     return column.column_type.lower().partition("(")[0].partition(" ")[0]
 
 
-def prefixes_are_shorter_than_their_columns(
-    facts: TargetFacts, index: IndexDefinition, _run: RunId
-) -> Iterator[Finding]:
-    """The server silently drops a prefix as long as its CHAR or BINARY column; the index would not look like ours."""
+def prefixes_are_prefixes(facts: TargetFacts, index: IndexDefinition, _run: RunId) -> Iterator[Finding]:
+    """A prefix is a part of a text: a number has none, and one as long as its column the server silently drops."""
     if facts.table is None:
         return
-    lengths = {
-        column.name.casefold(): column.character_length
-        for column in facts.table.columns
-        if base_type(column).endswith(("char", "binary"))
-    }
+    columns = {column.name.casefold(): column for column in facts.table.columns}
     for part in index.key_parts:
-        length = lengths.get(part.column.casefold())
-        if part.prefix_length is not None and length is not None and part.prefix_length >= length:
+        column = columns.get(part.column.casefold())
+        if column is None or part.prefix_length is None:
+            continue
+        kind, length = base_type(column), column.character_length
+        if not kind.endswith(("char", "binary", "text", "blob")):
+            sentence = f"the column {part.column!r} is {kind}, which has no prefixes: index it whole"
+            yield _blocking("prefix_of_a_number", sentence)
+        elif kind.endswith(("char", "binary")) and length is not None and part.prefix_length >= length:
             yield _blocking(
-                "prefix_not_shorter",
-                f"the column {part.column!r} is {length} long, so {part} is no prefix of it: index {part.column} whole",
+                "prefix_too_long",
+                f"the column {part.column!r} is {length} long, so {part} is no prefix of it: index it whole",
             )
 
 
@@ -193,7 +193,7 @@ CHECKS: tuple[Check, ...] = (
     name_is_free,
     columns_exist,
     long_texts_have_a_prefix,
-    prefixes_are_shorter_than_their_columns,
+    prefixes_are_prefixes,
     room_for_an_index,
     no_foreign_key_index_is_displaced,
     statistics_are_collected,

@@ -50,10 +50,17 @@ class IndexFacts:
         return Marker.parse(self.comment)
 
     def is_built_by(self, run_id: RunId, index: IndexDefinition) -> bool:
-        """Whether this is the index that `run_id` built: the name, the key parts and the marker, all of them."""
-        return (
-            self.marker is not None and self.marker.run_id == run_id and self.is_named(index) and self.has_parts(index)
-        )
+        """Whether `run_id` built this index: the name, the columns in order, and the marker, all of them.
+
+        That it also came out as it was asked for, with its prefix lengths and directions, is `has_parts`.
+        """
+        marker = self.marker
+        return marker is not None and marker.run_id == run_id and self.is_named(index) and self._has_columns(index)
+
+    def _has_columns(self, index: IndexDefinition) -> bool:
+        return [part and part.column.casefold() for part in self.key_parts] == [
+            part.column.casefold() for part in index.key_parts
+        ]
 
     def is_named(self, index: IndexDefinition) -> bool:
         """Whether it has the name of `index`; names of indexes are case-insensitive."""

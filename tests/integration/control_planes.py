@@ -63,6 +63,12 @@ class Reference:
         self.base_url = server.base_url
         self._client = httpx.Client(base_url=server.base_url, timeout=10)
 
+    def __enter__(self) -> "Reference":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
     def schedule(self, run: ExecutionRun) -> None:
         answer = self._client.post("/api/executions", json=run.model_dump(mode="json", exclude_none=True))
         assert answer.status_code == 201, answer.text

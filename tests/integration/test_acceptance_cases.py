@@ -69,8 +69,10 @@ def _trial(kind: str, server: str, request: pytest.FixtureRequest, tmp_path: Pat
                 api: SixCalls | Reference = SixCalls(six_calls)
                 yield Trial(database, api, Command(database.url, api.base_url, tmp_path / "state"))
         else:
-            with ControlPlaneServer(f"sqlite:///{tmp_path / 'api.db'}", default_lease=LEASE) as reference:
-                api = Reference(reference)
+            with (
+                ControlPlaneServer(f"sqlite:///{tmp_path / 'api.db'}", default_lease=LEASE) as reference,
+                Reference(reference) as api,
+            ):
                 yield Trial(database, api, Command(database.url, api.base_url, tmp_path / "state"))
 
 

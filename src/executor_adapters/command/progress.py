@@ -41,7 +41,7 @@ class ProgressLines:
     def line(self, text: str) -> None:
         """Write a line that stays."""
         self._clear()
-        print(text, file=self._stream, flush=True)  # noqa: T201 -- this is the command's own output
+        print(text, file=self._stream, flush=True)
 
     def _show_live(self, text: str) -> None:
         if self._live:

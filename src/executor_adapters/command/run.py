@@ -8,7 +8,7 @@ from typing import Any
 from dependency_injector import providers
 
 from executor_adapters.command.inputs import read_run
-from executor_adapters.command.outcome import ExitCode, exit_code, result
+from executor_adapters.command.outcome import exit_code, result
 from executor_adapters.command.progress import ProgressLines
 from executor_adapters.command.signals import interrupting
 from executor_adapters.container import Production
@@ -29,9 +29,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     asked = read_run(arguments.run)
     progress = ProgressLines()
     container = Production(settings=providers.Object(settings))
-    container.observer.override(
-        providers.Object(SeveralObservers([LoggingObserver(), progress]))
-    )
+    container.observer.override(providers.Object(SeveralObservers([LoggingObserver(), progress])))
     clock, connections = container.clock(), container.connections()
     try:
         target = connections(ConnectionId(asked.connection_id))
@@ -68,7 +66,7 @@ def _say(outcome: dict[str, Any]) -> None:
     say(f"{outcome['id']}: {outcome['status']}")
     say(f" ({outcome['fail_reason']})\n" if outcome["fail_reason"] else "\n")
     for name in ("message", "error_message", "evidence"):
-        if outcome[name] and outcome[name] != outcome["message"] or name == "message":
+        if (outcome[name] and outcome[name] != outcome["message"]) or name == "message":
             say(f"  {name.replace('_', ' ')}: {outcome[name]}\n")
     if outcome["undelivered"]:
         say(

@@ -39,7 +39,7 @@ def describe(verdict: Verdict) -> str:
         latency = _percent(digest.latency_change_percent)
         rows = _percent(digest.rows_examined_change_percent)
         lines.append(
-            f"  {digest.kind:<8} {digest.digest[:16]}  {digest.executions_before} -> {digest.executions_after} executions, "
+            f"  {digest.kind:<8} {digest.digest[:16]}  {digest.executions_before} -> {digest.executions_after} times, "
             f"{digest.avg_latency_before_ms:.3f} -> {digest.avg_latency_after_ms:.3f} ms ({latency}), "
             f"rows examined {digest.rows_examined_before:.1f} -> {digest.rows_examined_after:.1f} ({rows})"
         )

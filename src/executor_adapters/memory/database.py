@@ -142,9 +142,9 @@ class FakeDatabase:
         known = {query.digest: query for query in self.server.queries() if self.server.statistics.row(query)}
         wanted = [known[digest] for digest in dict.fromkeys(targets) if digest in known]
         others = [query for query in known.values() if query not in wanted]
-        writes = [query for query in others if query.table == index.table_name and query.writes]
+        table = [query for query in others if query.table == index.table_name]
         controls = [query for query in others if query.table != index.table_name][:MAX_CONTROLS]
-        chosen = [self._watched(query, index) for query in (*wanted, *writes, *controls)]
+        chosen = [self._watched(query, index) for query in (*wanted, *table, *controls)]
         self.faults.took_effect("choose_digests")
         return chosen
 

@@ -43,6 +43,11 @@ def writes_to(text: str, table_name: str) -> bool:
     return names(_HEAD_END.split(statement, maxsplit=1)[0], table_name)
 
 
+def reads(text: str, table_name: str) -> bool:
+    """Whether `text` is a query that names `table_name`."""
+    return _READ.match(text) is not None and names(text, table_name)
+
+
 def reads_elsewhere(text: str, table_name: str) -> bool:
     """Whether `text` is whole, reads some table of an application, and does not name `table_name`.
 

@@ -6,8 +6,9 @@ scanned.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain, islice
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -21,7 +22,8 @@ from executor_core.ports import Clock
 from executor_core.scope import SYSTEM_SCHEMAS
 from executor_core.target import WatchedDigest
 
-MAX_WRITES = 20
+MAX_READS = 12
+MAX_WRITES = 12
 MAX_CONTROLS = 8
 MAX_CONTROL_CANDIDATES = 40
 MAX_INDEXED_LOOKUPS = 8
@@ -70,7 +72,7 @@ class KnownDigest(NamedTuple):
 
 
 def choose_digests(connection: Connection, index: IndexDefinition, targets: Sequence[str]) -> Sequence[WatchedDigest]:
-    """Return the targets that are known, the table's heaviest writes, and the busiest reads of other tables."""
+    """Return the targets that are known, the table's heaviest reads and writes, and the busiest reads of others."""
     known = [
         KnownDigest(*row)
         for row in performance_schema_rows(
@@ -81,8 +83,13 @@ def choose_digests(connection: Connection, index: IndexDefinition, targets: Sequ
     ]
     table = connection.table_name(index.table_name)
     watched = dict.fromkeys(target_keys(known, connection.database, targets), DigestRole.TARGET)
-    for write in table_writes(known, connection.database, table, besides=watched):
-        watched[write.key] = DigestRole.WRITE
+    for role, touches, most in (
+        (DigestRole.TARGET, digest_text.reads, MAX_READS),
+        (DigestRole.WRITE, digest_text.writes_to, MAX_WRITES),
+    ):
+        touching = partial(touches, table_name=table)
+        for digest in table_digests(known, connection.database, touching, besides=watched, most=most):
+            watched[digest.key] = role
     candidates = control_candidates(known, table, besides=watched)
     views = _views(connection, {candidate.schema_name for candidate in candidates} | {connection.database})
     direct = (known for known in candidates if not any(digest_text.names(known.text, view) for view in views))
@@ -98,19 +105,22 @@ def target_keys(known: Iterable[KnownDigest], schema: str, targets: Sequence[str
     return list(dict.fromkeys(key for key in found if key is not None))
 
 
-def table_writes(
-    known: Iterable[KnownDigest], schema: str, table: str, *, besides: Iterable[DigestKey]
+def table_digests(
+    known: Iterable[KnownDigest],
+    schema: str,
+    touches: Callable[[str], bool],
+    *,
+    besides: Iterable[DigestKey],
+    most: int,
 ) -> list[KnownDigest]:
-    """Return what writes to the table, the most total time first, at most `MAX_WRITES`."""
+    """Return the digests of `schema` whose text `touches` the table, the most total time first, at most `most`."""
     taken = set(besides)
-    writes = [
+    touching = [
         digest
         for digest in known
-        if digest.schema_name in (schema, None)
-        and digest.key not in taken
-        and digest_text.writes_to(digest.text, table)
+        if digest.schema_name in (schema, None) and digest.key not in taken and touches(digest.text)
     ]
-    return sorted(writes, key=attrgetter("total_time"), reverse=True)[:MAX_WRITES]
+    return sorted(touching, key=attrgetter("total_time"), reverse=True)[:most]
 
 
 def control_candidates(known: Iterable[KnownDigest], table: str, *, besides: Iterable[DigestKey]) -> list[KnownDigest]:

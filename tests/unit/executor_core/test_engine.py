@@ -27,7 +27,7 @@ def switch_on(world: FakeWorld) -> None:
     world.control_plane.set_kill_switch(active=True, connection_id=CONNECTION, reason="incident")
 
 
-# --- the acceptance cases ------------------------------------------------------------------------------------------------
+# --- the acceptance cases ---------------------------------------------------------------------------------------------
 
 
 def test_a_helpful_index_completes() -> None:
@@ -122,7 +122,7 @@ def test_tc09_a_kill_switch_that_cannot_be_read_is_active(error: Unavailable | R
     assert world.server.statements == []
 
 
-# --- before the build ----------------------------------------------------------------------------------------------------
+# --- before the build -------------------------------------------------------------------------------------------------
 
 
 def test_an_action_out_of_scope_is_refused_without_a_claim() -> None:
@@ -181,7 +181,7 @@ def test_a_privilege_that_is_missing_is_seen_before_the_build() -> None:
     assert world.server.statements == []
 
 
-# --- the build -----------------------------------------------------------------------------------------------------------
+# --- the build --------------------------------------------------------------------------------------------------------
 
 
 def test_an_index_of_that_name_that_is_somebody_elses_is_left_alone() -> None:
@@ -251,7 +251,7 @@ def test_a_kill_switch_in_the_middle_of_the_build_ends_the_statement() -> None:
     assert "build_stopped" in world.control_plane.actions(RunId(run.id))
 
 
-# --- the windows ---------------------------------------------------------------------------------------------------------
+# --- the windows ------------------------------------------------------------------------------------------------------
 
 
 def test_a_kill_switch_in_the_after_window_takes_the_index_back_within_seconds() -> None:
@@ -318,7 +318,7 @@ def test_a_snapshot_that_fails_for_good_needs_a_person_once_the_index_is_there()
     assert end(process.carry(run)) == (ExecutionStatus.REQUIRES_MANUAL, FailReason.EXECUTION_ERROR)
 
 
-# --- the rollback --------------------------------------------------------------------------------------------------------
+# --- the rollback -----------------------------------------------------------------------------------------------------
 
 
 def test_a_busy_table_delays_a_rollback() -> None:
@@ -348,7 +348,7 @@ def test_a_drop_whose_outcome_stays_unknown_is_given_up() -> None:
     assert end(process.carry(run)) == (ExecutionStatus.FAILED, FailReason.EXECUTION_ERROR)
 
 
-# --- telling the control plane -------------------------------------------------------------------------------------------
+# --- telling the control plane ----------------------------------------------------------------------------------------
 
 
 def test_a_control_plane_that_does_not_listen_is_told_later_in_order() -> None:
@@ -394,7 +394,7 @@ def test_a_stored_state_for_another_change_is_refused() -> None:
         Process(world, "worker-2").carry(other)
 
 
-# --- leases --------------------------------------------------------------------------------------------------------------
+# --- leases -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_lease_is_renewed_for_as_long_as_the_run_takes() -> None:

@@ -34,9 +34,6 @@ def test_it_is_known_whatever_the_case_of_its_name_and_its_columns() -> None:
         an_index("idx_other", comment=OURS),
         an_index(INDEX.index_name, "customer_id", comment=OURS),
         an_index(INDEX.index_name, "note(10) DESC", "customer_id", comment=OURS),
-        an_index(INDEX.index_name, "customer_id", "note(11) DESC", comment=OURS),
-        an_index(INDEX.index_name, "customer_id", "note DESC", comment=OURS),
-        an_index(INDEX.index_name, "customer_id", "note(10)", comment=OURS),
         an_index(INDEX.index_name, "customer_id", "note(10) DESC", "id", comment=OURS),
     ],
     ids=[
@@ -47,14 +44,18 @@ def test_it_is_known_whatever_the_case_of_its_name_and_its_columns() -> None:
         "another name",
         "a part less",
         "another order",
-        "another prefix",
-        "no prefix",
-        "another direction",
         "a part more",
     ],
 )
 def test_any_other_index_is_not_ours(other: IndexFacts) -> None:
     assert not other.is_built_by(RUN_ID, INDEX)
+
+
+@pytest.mark.parametrize("note", ["note(11) DESC", "note DESC", "note(10)"])
+def test_the_index_that_a_run_built_may_have_come_out_otherwise_than_asked_for(note: str) -> None:
+    built = an_index(INDEX.index_name, "customer_id", note, comment=OURS)
+    assert built.is_built_by(RUN_ID, INDEX)
+    assert not built.has_parts(INDEX)
 
 
 def test_a_functional_part_is_no_column_that_was_asked_for() -> None:
