@@ -27,7 +27,7 @@ from executor_core.preflight import (
     name_is_free,
     no_foreign_key_index_is_displaced,
     not_a_duplicate,
-    prefixes_are_shorter_than_their_columns,
+    prefixes_are_prefixes,
     preflight,
     room_for_an_index,
     server_is_writable,
@@ -148,12 +148,18 @@ def test_a_column_that_is_not_there_is_no_long_text() -> None:
 )
 def test_a_prefix_as_long_as_its_column_blocks(column_type: str, length: int) -> None:
     facts = of_type(column_type, length)
-    (finding,) = prefixes_are_shorter_than_their_columns(facts, definition("body(10)"), RUN_ID)
+    (finding,) = prefixes_are_prefixes(facts, definition("body(10)"), RUN_ID)
     assert finding == Finding(
-        code="prefix_not_shorter",
+        code="prefix_too_long",
         severity=Severity.BLOCKING,
-        sentence=f"the column 'body' is {length} long, so body(10) is no prefix of it: index body whole",
+        sentence=f"the column 'body' is {length} long, so body(10) is no prefix of it: index it whole",
     )
+
+
+@pytest.mark.parametrize("column_type", ["int", "decimal(10,2)", "datetime(6)", "enum('text','char')", "json"])
+def test_a_prefix_of_what_is_no_text_blocks(column_type: str) -> None:
+    (finding,) = prefixes_are_prefixes(of_type(column_type), definition("body(3)"), RUN_ID)
+    assert (finding.code, finding.severity) == ("prefix_of_a_number", Severity.BLOCKING)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +174,7 @@ def test_a_prefix_as_long_as_its_column_blocks(column_type: str, length: int) ->
     ids=["shorter", "no prefix", "a text keeps its prefix", "length not told", "column not there"],
 )
 def test_a_real_prefix_is_no_finding(facts: TargetFacts, column: str) -> None:
-    assert list(prefixes_are_shorter_than_their_columns(facts, definition(column), RUN_ID)) == []
+    assert list(prefixes_are_prefixes(facts, definition(column), RUN_ID)) == []
 
 
 @pytest.mark.parametrize("other", [an_index(), an_index("IDX_CUSTOMER", "id"), an_index(comment="made by hand")])
