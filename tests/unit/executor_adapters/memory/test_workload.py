@@ -75,7 +75,7 @@ def test_looking_more_often_changes_nothing(pauses: Sequence[int]) -> None:
     assert often == [(row.count_star, row.sum_timer_wait_ps, row.histogram) for row in snapshot(once[2]).digests]
 
 
-def test_the_table_s_writes_and_reads_of_other_tables_are_watched_too() -> None:
+def test_the_table_s_other_digests_and_reads_of_other_tables_are_watched_too() -> None:
     write = Query(text="INSERT ...", per_second=1, cost=FAST, table="orders", writes=True)
     other_read = Query(text="SELECT 2 ...", per_second=1, cost=FAST, table="orders")
     control = Query(text="SELECT 3 ...", per_second=1, cost=FAST)
@@ -84,6 +84,7 @@ def test_the_table_s_writes_and_reads_of_other_tables_are_watched_too() -> None:
     watched = database.choose_digests(INDEX, ["unknown", READ.digest])
     assert [(each.key.digest, each.role) for each in watched] == [
         (READ.digest, DigestRole.TARGET),
+        (other_read.digest, DigestRole.TARGET),
         (write.digest, DigestRole.WRITE),
         (control.digest, DigestRole.CONTROL),
     ]

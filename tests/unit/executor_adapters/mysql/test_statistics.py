@@ -2,10 +2,9 @@
 
 from executor_adapters.mysql.statistics import (
     MAX_CONTROL_CANDIDATES,
-    MAX_WRITES,
     KnownDigest,
     control_candidates,
-    table_writes,
+    table_digests,
     target_keys,
 )
 from executor_core.metrics import DigestKey
@@ -28,7 +27,7 @@ def test_a_target_is_taken_from_its_own_schema_then_from_none_and_never_from_ano
     assert target_keys(rows, "shop", ["aa", "bb", "cc"]) == [DigestKey("shop", "aa"), DigestKey(None, "bb")]
 
 
-def test_writes_are_the_heaviest_of_the_schema_besides_the_targets():
+def test_the_table_s_digests_are_the_heaviest_of_the_schema_besides_the_targets():
     update = "UPDATE `orders` SET `a` = ?"
     rows = [
         known("light", update, time=1),
@@ -37,10 +36,11 @@ def test_writes_are_the_heaviest_of_the_schema_besides_the_targets():
         known("elsewhere", update, time=99, schema="other"),
         known("read", "SELECT * FROM `orders`", time=99),
     ]
-    writes = table_writes(rows, "shop", "orders", besides=[DigestKey("shop", "target")])
+    besides = [DigestKey("shop", "target")]
+    writes = table_digests(rows, "shop", lambda text: text.startswith("UPDATE"), besides=besides, most=9)
     assert [write.digest for write in writes] == ["heavy", "light"]
-    many = [known(str(number), update) for number in range(MAX_WRITES + 5)]
-    assert len(table_writes(many, "shop", "orders", besides=[])) == MAX_WRITES
+    many = [known(str(number), update) for number in range(7)]
+    assert len(table_digests(many, "shop", lambda _text: True, besides=[], most=5)) == 5
 
 
 def test_controls_are_the_busiest_recent_reads_of_other_tables_of_any_application():
