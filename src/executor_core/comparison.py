@@ -240,16 +240,14 @@ def _pairing(before: Series, after: Series, machine: Machine) -> tuple[list[floa
     return index, [machine.after[j] for j, _ in ran_after], True
 
 
-def _log_side(ran: Sequence[Delta], index: Sequence[float]) -> tuple[Batches | None, float]:
-    """Batches of the mean ln(time), eased by the machine's index, and that mean; None without histograms."""
+def _log_side(ran: Sequence[Delta], index: Sequence[float]) -> tuple[Batches, float]:
+    """Batches of the mean ln(time), eased by the machine's index, and that mean."""
     counts: list[float] = []
     sums: list[float] = []
     for delta, c in zip(ran, index, strict=True):
         if delta.latency is not None and delta.latency.count:
             counts.append(float(delta.latency.count))
             sums.append(delta.latency.count * (delta.latency.mean_log - math.log(c)))
-    if not counts:
-        return None, 0.0
     total = math.fsum(counts)
     return batches(sums, counts, scale=total), math.fsum(sums) / total
 

@@ -19,6 +19,8 @@ from executor_core.verdict import Reason, ReasonCode
 _LEAST_WEIGHT = 0.02
 """Each digest's share of the error budget is its share of the table's time, but no less than this."""
 _CPU_RISE = math.log(1.05)
+_NINE_IN_TEN = 1.2816
+"""The normal quantile of 0.9: a true change is below this many standard errors nine times in ten."""
 _WORK_SAVED = math.log(0.8)
 
 
@@ -44,9 +46,9 @@ class _Look:
         """Whether the index can have caused a change; a write always pays for an index."""
         return c.kind is DigestKind.WRITE or self.uses_index.get(c.key.digest, True)
 
-    def waits(self, c: Comparison) -> bool:
-        """Whether an early look sees enough, in this digest alone, to wait for more instead of passing it."""
-        return not self.final and c.p_latency < self.policy.suspicion
+    def minds(self, c: Comparison) -> bool:
+        """Whether this digest alone is suspect enough: to wait for more, or to doubt what EXPLAIN said."""
+        return c.p_latency < self.policy.suspicion and not (self.final and self.attributable(c))
 
 
 def judge(
@@ -88,6 +90,7 @@ def _judge_latency(c: Comparison, p: float, look: _Look, findings: Findings) -> 
     policy = look.policy
     rise = c.latency.log_ratio
     if rise <= policy.latency_limit:
+        _judge_hidden(c, look, findings)
         return
     numbers = {
         "change_percent": percent(rise),
@@ -105,13 +108,30 @@ def _judge_latency(c: Comparison, p: float, look: _Look, findings: Findings) -> 
             findings.doubts.append(about(ReasonCode.NOT_ATTRIBUTABLE, c, numbers))
     elif certain:
         findings.notes.append(about(ReasonCode.IMMATERIAL_REGRESSION, c, numbers))
-    elif (p < policy.suspicion or look.waits(c)) and material and unexplained:
+    elif (p < policy.suspicion or look.minds(c)) and material and unexplained:
         code = ReasonCode.SUSPECTED_INCREASE if look.attributable(c) else ReasonCode.NOT_ATTRIBUTABLE
         findings.doubts.append(about(code, c, numbers))
     elif not look.attributable(c):
         return
     elif c.time_share >= policy.material_share:
         findings.doubts.append(about(ReasonCode.UNDECIDED_INCREASE, c, numbers))
+
+
+def _judge_hidden(c: Comparison, look: _Look, findings: Findings) -> None:
+    """What a mean within the limit may hide: a slower body under outliers, or a harm not yet to be seen."""
+    policy = look.policy
+    if c.time_share < policy.material_share or not look.attributable(c):
+        return
+    numbers = {"change_percent": percent(c.latency.log_ratio)}
+    bound = policy.alpha_per_look if look.final else policy.suspicion
+    if c.body is not None and c.body.log_ratio > policy.latency_limit and c.body.p_rise < bound:
+        numbers |= {"body_change_percent": percent(c.body.log_ratio), "p_value": c.body.p_rise}
+        findings.doubts.append(about(ReasonCode.SUSPECTED_INCREASE, c, numbers))
+    elif not look.final:
+        highest = c.latency.log_ratio + _NINE_IN_TEN * math.sqrt(c.own_variance + c.shared_variance)
+        if highest > math.log(policy.early_ratio):
+            numbers |= {"highest_percent": percent(highest)}
+            findings.doubts.append(about(ReasonCode.TOO_EARLY, c, numbers))
 
 
 def _unexplained(c: Comparison, rise: float) -> float:

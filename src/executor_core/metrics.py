@@ -40,11 +40,6 @@ class EvidenceError(InvalidInput, ValueError):
         self.path = path
         self.problem = problem
 
-    def under(self, prefix: str) -> "EvidenceError":
-        """The same error seen from an enclosing document, where the field lies below `prefix`."""
-        joint = "" if not self.path or self.path.startswith("[") else "."
-        return EvidenceError(f"{prefix}{joint}{self.path}", self.problem)
-
 
 class DigestRole(StrEnum):
     """Why a digest is in a snapshot.

@@ -29,6 +29,7 @@ class ReasonCode(StrEnum):
     NOT_ATTRIBUTABLE = "not_attributable"
     SUSPECTED_INCREASE = "suspected_increase"
     UNDECIDED_INCREASE = "undecided_increase"
+    TOO_EARLY = "too_early"
     EARLY_INCREASE = "early_increase"
 
     BASELINE_IDLE = "baseline_idle"

@@ -109,11 +109,8 @@ def readings_of(name: str, snapshots: Sequence[Snapshot]) -> list[Reading]:
             raise EvidenceError(f"{name}[{i}].taken_at", "is not later than the snapshot before it")
         rows = {row.key: row for row in snapshot.digests}
         if len(rows) < len(snapshot.digests):
-            seen: set[DigestKey] = set()
-            for j, row in enumerate(snapshot.digests):
-                if row.key in seen:
-                    raise EvidenceError(f"{name}[{i}].digests[{j}].digest", "is listed twice in one snapshot")
-                seen.add(row.key)
+            j = next(j for j, row in enumerate(snapshot.digests) if rows[row.key] is not row)
+            raise EvidenceError(f"{name}[{i}].digests[{j}].digest", "is listed twice in one snapshot")
         readings.append(Reading(snapshot, rows))
     return readings
 

@@ -30,6 +30,7 @@ _SENTENCES = {
     ReasonCode.SUSPECTED_INCREASE: "{digest} may have got worse: the numbers neither show it nor rule it out",
     ReasonCode.UNDECIDED_INCREASE: "{digest} took longer than the limit allows, which noise may explain",
     ReasonCode.TAIL_WORSE: "the slowest executions of {digest} got slower",
+    ReasonCode.TOO_EARLY: "{digest} varies so much that harm could still hide so early",
     ReasonCode.EARLY_INCREASE: "the table's statements take more time so early after the build",
 }
 

@@ -327,10 +327,10 @@ class TestMalformed:
 
     def test_a_digest_listed_twice(self) -> None:
         before = steady(Q)
-        before[2] = before[2].model_copy(update={"digests": before[2].digests * 2})
+        before[2] = before[2].model_copy(update={"digests": (before[2].digests[0], before[3].digests[0])})
         with pytest.raises(EvidenceError) as caught:
             judged(before, later(Q))
-        assert caught.value.path == "baseline[2].digests[1].digest"
+        assert caught.value.path == "baseline[2].digests[0].digest"
 
 
 def test_a_tail_that_got_worse_is_said() -> None:
@@ -349,3 +349,49 @@ def test_every_digest_has_its_numbers() -> None:
     assert first.avg_latency_before_ms == pytest.approx(10.0)
     assert first.avg_latency_after_ms == pytest.approx(20.0)
     assert first.latency_change_percent == pytest.approx(100.0)
+
+
+def test_unattributable_digests_may_wander_past_the_limit() -> None:
+    wild = [[Q.slower(factor)] for factor in (0.3, 1.9, 0.6, 1.3, 0.5, 1.2, 0.8, 1.4)]
+    after = window(
+        [[load.slower(1.15) for load in each] for each in wild], start=START + timedelta(hours=1), hours_before=1
+    )
+    assert judged(window(wild), after, uses_index={"q": False}).status is SUCCESS
+    assert codes(judged(window(wild), after))[:1] == [ReasonCode.UNDECIDED_INCREASE]
+
+
+def test_intervals_without_traffic_or_histogram_are_passed_over() -> None:
+    idle, bare = replace(Q, n=0), replace(Q, shape=None, n=3)
+    controls = tuple(replace(each, n=0) for each in CONTROLS)
+    before = window([[Q, *CONTROLS], [idle, *controls], [Q, *CONTROLS], [bare, *CONTROLS], [Q, *CONTROLS]])
+    assert judged(before, later(Q, *CONTROLS)).status is SUCCESS
+    alone = window([[Q], [idle], [Q], [Q], [Q]])
+    alone[4] = alone[4].model_copy(update={"digests": ()})
+    assert judged(alone, later(Q)).status is SUCCESS
+
+
+def test_rows_need_no_sub_windows_to_convict() -> None:
+    verdict = judged(steady(Q, intervals=1), later(replace(Q, rows=500.0), intervals=1))
+    assert codes(verdict) == [ReasonCode.ROWS_EXAMINED_INCREASED]
+
+
+def test_a_slower_tail_waits_at_an_early_look() -> None:
+    fast, split = replace(Q, n=100), ((0.95, 0.8), (0.05, 4.8))
+    before = steady(fast, *CONTROLS)
+    after = later(replace(fast, shape=split), *CONTROLS)
+    early = judged(before, after, final=False)
+    assert (early.status, early.extend, codes(early)) == (INCONCLUSIVE, True, [ReasonCode.TAIL_WORSE])
+
+
+def test_a_slower_body_under_a_steady_mean_is_a_doubt() -> None:
+    before = steady(replace(Q, n=1000, shape=((0.9, 0.5), (0.1, 5.5))), *CONTROLS)
+    after = later(replace(Q, n=1000, shape=((0.99, 0.95), (0.01, 5.95))), *CONTROLS)
+    assert codes(judged(before, after)) == [ReasonCode.SUSPECTED_INCREASE]
+
+
+def test_an_early_look_passes_only_what_would_have_shown_harm() -> None:
+    erratic = replace(Q, n=10, shape=((0.9, 0.1), (0.1, 9.1)))
+    before, after = steady(erratic), later(erratic, intervals=1)
+    early = judged(before, after, final=False)
+    assert (early.status, early.extend, codes(early)) == (INCONCLUSIVE, True, [ReasonCode.TOO_EARLY])
+    assert judged(before, after).status is SUCCESS
