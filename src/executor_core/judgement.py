@@ -38,7 +38,6 @@ class _Look:
     """What is common to all digests of one look."""
 
     policy: Policy
-    controlled: bool
     final: bool
     uses_index: Mapping[str, bool]
 
@@ -55,15 +54,14 @@ def judge(
     comparisons: Sequence[Comparison],
     *,
     policy: Policy,
-    controlled: bool,
     final: bool,
     uses_index: Mapping[str, bool],
 ) -> Findings:
     """The findings on all comparisons of one look.
 
-    `controlled` says whether control digests were there; `final` that no later look will follow.
+    `final` says that no later look will follow.
     """
-    look = _Look(policy, controlled, final, uses_index)
+    look = _Look(policy, final, uses_index)
     findings = Findings()
     weights = [max(c.time_share, _LEAST_WEIGHT) for c in comparisons]
     total_weight = math.fsum(weights)
@@ -148,7 +146,7 @@ def _corroborated(c: Comparison, look: _Look) -> bool:
     cpu_up = c.cpu is not None and c.cpu.log_ratio > _CPU_RISE and c.cpu.p_rise < 0.10
     if c.cpu is not None and not (cpu_up or rows_up):
         return False
-    if c.two_snapshots or not (look.controlled or look.final):
+    if c.two_snapshots or not look.final:
         large = c.latency.log_ratio > math.log(look.policy.early_ratio)
         return large or rows_up or (cpu_up and c.two_snapshots)
     return True

@@ -53,7 +53,7 @@ class Policy(Record):
     assumed_cv: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.25
     """Standard deviation over mean of single executions, assumed where no histogram tells it."""
     early_ratio: Ratio = 2.0
-    """What a rise in latency alone must exceed where neither controls nor sub-windows can back it."""
+    """What a rise in latency alone must exceed at an early look, or where sub-windows can't back it."""
     gross_ratio: Ratio = 5.0
     """A rise beyond this fails whatever the digest's share of the table's time."""
     min_added_share: Share = 0.01

@@ -112,7 +112,6 @@ def verify(
     findings = judge(
         comparisons,
         policy=policy,
-        controlled=machine.controls > 0,
         final=final,
         uses_index=uses_index or {},
     )

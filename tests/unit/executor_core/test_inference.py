@@ -115,3 +115,7 @@ def test_robust_centres() -> None:
     assert spread([1.0, 2.0, 3.0]) == pytest.approx(1.4826)
     assert winsorised_mean([]) == 0.0
     assert winsorised_mean([1.0] * 10 + [1000.0]) == pytest.approx(1.0)
+
+
+def test_the_beta_function_of_huge_degrees_stays_a_chance() -> None:
+    assert regularised_beta(0.5, 1e7, 1e7) == pytest.approx(0.5, abs=0.01)

@@ -395,3 +395,14 @@ def test_an_early_look_passes_only_what_would_have_shown_harm() -> None:
     early = judged(before, after, final=False)
     assert (early.status, early.extend, codes(early)) == (INCONCLUSIVE, True, [ReasonCode.TOO_EARLY])
     assert judged(before, after).status is SUCCESS
+
+
+def test_a_rise_that_controls_excuse_still_waits_at_an_early_look() -> None:
+    slow = [load.slower(1.5) for load in (Q, *CONTROLS)]
+    early = judged(steady(Q, *CONTROLS), later(*slow), final=False)
+    assert (early.status, codes(early)) == (INCONCLUSIVE, [ReasonCode.EARLY_INCREASE])
+
+
+def test_two_slow_executions_are_no_tail() -> None:
+    after = later(replace(Q, shape=((0.98, 0.9), (0.02, 7.0))), intervals=1)
+    assert ReasonCode.TAIL_WORSE not in said(judged(steady(Q, intervals=1), after))

@@ -1,0 +1,33 @@
+"""The accuracy benchmark in small: one trial a family, on fixed seeds, with wide bounds."""
+
+from collections import Counter
+
+import pytest
+from bench.verification.__main__ import HOLD_OUT, main
+from bench.verification.rules import RULES
+from bench.verification.workload import FAMILIES, trial
+
+from executor_core.model import VerificationStatus
+
+
+def verdicts(rule: str, effect: str) -> Counter[VerificationStatus]:
+    trials = (trial(family=family, effect=effect, executions=100, seed=HOLD_OUT) for family in FAMILIES)
+    return Counter(RULES[rule](one) for one in trials)
+
+
+def test_a_harmless_index_is_kept_where_the_draft_takes_it_back() -> None:
+    assert verdicts("Executor", "none")[VerificationStatus.FAILED] <= 1
+    assert verdicts("draft", "none")[VerificationStatus.FAILED] >= 7
+
+
+def test_a_hidden_threefold_harm_is_never_passed() -> None:
+    found = verdicts("Executor", "hidden3")
+    assert found[VerificationStatus.SUCCESS] == 0
+    assert found[VerificationStatus.FAILED] >= 6
+
+
+def test_the_table_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--trials", "1", "--families", "quiet", "--effects", "better10", "--executions", "30"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("| executions | effect | rule |")
+    assert len(lines) == 2 + len(RULES)
