@@ -61,6 +61,8 @@ class Carried:
     """The monotonic time before which a failed renewal is not tried again."""
     sight: Sight = field(default_factory=Sight)
     delivery: Delivery = field(default_factory=Delivery)
+    lost: str | None = None
+    """Why the right to act is gone, once it is: nothing is done any more but to end a build of our own."""
     last_word_until: timedelta | None = None
     """The monotonic time until which a finished run keeps trying to tell the control plane so."""
 

@@ -76,7 +76,7 @@ class Effects:
     def _warnings(self, carried: Carried) -> list[dict[str, str]]:
         facts = carried.sight.target
         if facts is None:
-            return []
+            raise AssertionError("a preflight passes on what was seen")
         return [
             {"code": finding.code, "sentence": finding.sentence}
             for finding in preflight(facts, carried.index, carried.state.run_id)

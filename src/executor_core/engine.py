@@ -41,7 +41,7 @@ from executor_core.carrying import (
     Waiting,
 )
 from executor_core.delivery import Delivery, deliver_pending
-from executor_core.effects import Effects
+from executor_core.effects import STOP_POLL, Effects
 from executor_core.errors import (
     CheckpointUnusable,
     InvalidInput,
@@ -96,11 +96,13 @@ class Engine:
                 return self._refuse(state, str(error))
             carried = Carried(state=state, index=index, target=target)
             self._carried[run_id] = carried
-        try:
-            step = self._advance(carried)
-        except LeaseLost as lost:
-            self._stop_own_build(carried)
-            step = Interrupted(str(lost))
+        if carried.lost is None:
+            try:
+                step = self._advance(carried)
+            except LeaseLost as lost:
+                carried.lost = str(lost)
+        if carried.lost is not None:
+            step = self._give_up(carried, carried.lost)
         if not isinstance(step, Waiting):
             self._carried.pop(run_id, None)
         return step
@@ -113,17 +115,14 @@ class Engine:
         carried = self._carried.get(RunId(run.id))
         if carried is None:
             return True
-        if carried.sight.building:
-            self._stop_own_build(carried)
-            if carried.target.build_report(carried.index) is None:
-                return False
-            carried.sight.building = False
-        self._deliver(carried)
-        if carried.lease is not None:
+        if not self._build_ended(carried):
+            return False
+        if carried.lease is not None and carried.lost is None:
             try:
+                self._deliver(carried)
                 self._ports.control_plane.release(carried.lease.claim)
-            except (Unavailable, Refused, LeaseLost):
-                self._effects.tell(carried, "lease.release_failed")
+            except (Unavailable, Refused, LeaseLost) as error:
+                self._effects.tell(carried, "lease.release_failed", error=str(error))
         self._carried.pop(RunId(run.id), None)
         return True
 
@@ -292,13 +291,25 @@ class Engine:
         due = max(due, carried.renew_after or due)
         return min(until, self._ports.clock.now() + max(due - self._ports.clock.monotonic(), timedelta(0)))
 
+    def _give_up(self, carried: Carried, why: str) -> Step:
+        """Touch nothing more; only a build of this process is ended, and waited for."""
+        if self._build_ended(carried):
+            return Interrupted(why)
+        return Waiting(self._ports.clock.now() + STOP_POLL, carried.state)
+
+    def _build_ended(self, carried: Carried) -> bool:
+        """Whether no build of this process is under way; one that is, is stopped on the server."""
+        if carried.sight.building and carried.target.build_report(carried.index) is None:
+            self._stop_own_build(carried)
+            return False
+        carried.sight.building = False
+        return True
+
     def _stop_own_build(self, carried: Carried) -> None:
         """End the build of this process on the server, as far as that can be done in one go."""
-        if not carried.sight.building:
-            return
         try:
             change = carried.target.running_change(carried.index)
-            if change is not None and change.marker is not None and change.marker.run_id == carried.state.run_id:
+            if change is not None and change.belongs_to(carried.state.run_id):
                 carried.target.stop_build(change)
         except (Unavailable, Refused, OutcomeUnknown) as error:
             self._effects.tell(carried, "build.stop_failed", error=str(error))

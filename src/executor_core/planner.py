@@ -112,8 +112,7 @@ class _Look:
 
     def runs_ours(self, facts: TargetFacts) -> bool:
         """Whether a build of this run is under way on the server, whoever started it."""
-        running = facts.running
-        return running is not None and running.marker is not None and running.marker.run_id == self.state.run_id
+        return facts.running is not None and facts.running.belongs_to(self.state.run_id)
 
     def found(self, facts: TargetFacts) -> dict[str, Any]:
         """What an audit entry says about a build or an index that was found."""

@@ -125,6 +125,10 @@ class RunningChange:
     progress: float | None = None
     stage: str | None = None
 
+    def belongs_to(self, run_id: RunId) -> bool:
+        """Whether it adds the index of `run_id`, whichever process started it."""
+        return self.marker is not None and self.marker.run_id == run_id
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetFacts:

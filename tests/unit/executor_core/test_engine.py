@@ -1,15 +1,27 @@
 """A run through the engine, on the fakes: the specification's cases, and what else can happen to a run."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from pytest_mock import MockerFixture
 from tests.unit.executor_core.engine_world import SHORT, Process, entered
 
-from executor_adapters.memory import FakeControlPlane, FakeWorld
+from executor_adapters.memory import Cost, FakeControlPlane, FakeWorld, MemoryJournal, Query
 from executor_core.carrying import Finished, Interrupted, NotClaimed, Rules, Waiting
-from executor_core.errors import CheckpointUnusable, OutcomeUnknown, Refused, Unavailable
-from executor_core.model import ConnectionId, ExecutionStatus, FailReason, RollbackStatus, RunId
+from executor_core.errors import CheckpointUnusable, LeaseLost, OutcomeUnknown, Refused, Unavailable
+from executor_core.lease import Claim
+from executor_core.model import (
+    ConnectionId,
+    ExecutionRun,
+    ExecutionStatus,
+    FailReason,
+    RollbackStatus,
+    RunId,
+    WorkerId,
+)
 from executor_core.pacing import Pacing
+from executor_core.state import WindowKind
 
 CONNECTION = ConnectionId("shop")
 
@@ -27,7 +39,7 @@ def switch_on(world: FakeWorld) -> None:
     world.control_plane.set_kill_switch(active=True, connection_id=CONNECTION, reason="incident")
 
 
-# --- the acceptance cases ---------------------------------------------------------------------------------------------
+# --- the acceptance cases --------------------------------------------------------------------------------------------
 
 
 def test_a_helpful_index_completes() -> None:
@@ -122,7 +134,7 @@ def test_tc09_a_kill_switch_that_cannot_be_read_is_active(error: Unavailable | R
     assert world.server.statements == []
 
 
-# --- before the build -------------------------------------------------------------------------------------------------
+# --- before the build ------------------------------------------------------------------------------------------------
 
 
 def test_an_action_out_of_scope_is_refused_without_a_claim() -> None:
@@ -181,7 +193,7 @@ def test_a_privilege_that_is_missing_is_seen_before_the_build() -> None:
     assert world.server.statements == []
 
 
-# --- the build --------------------------------------------------------------------------------------------------------
+# --- the build -------------------------------------------------------------------------------------------------------
 
 
 def test_an_index_of_that_name_that_is_somebody_elses_is_left_alone() -> None:
@@ -251,7 +263,7 @@ def test_a_kill_switch_in_the_middle_of_the_build_ends_the_statement() -> None:
     assert "build_stopped" in world.control_plane.actions(RunId(run.id))
 
 
-# --- the windows ------------------------------------------------------------------------------------------------------
+# --- the windows -----------------------------------------------------------------------------------------------------
 
 
 def test_a_kill_switch_in_the_after_window_takes_the_index_back_within_seconds() -> None:
@@ -318,7 +330,7 @@ def test_a_snapshot_that_fails_for_good_needs_a_person_once_the_index_is_there()
     assert end(process.carry(run)) == (ExecutionStatus.REQUIRES_MANUAL, FailReason.EXECUTION_ERROR)
 
 
-# --- the rollback -----------------------------------------------------------------------------------------------------
+# --- the rollback ----------------------------------------------------------------------------------------------------
 
 
 def test_a_busy_table_delays_a_rollback() -> None:
@@ -348,7 +360,7 @@ def test_a_drop_whose_outcome_stays_unknown_is_given_up() -> None:
     assert end(process.carry(run)) == (ExecutionStatus.FAILED, FailReason.EXECUTION_ERROR)
 
 
-# --- telling the control plane ----------------------------------------------------------------------------------------
+# --- telling the control plane ---------------------------------------------------------------------------------------
 
 
 def test_a_control_plane_that_does_not_listen_is_told_later_in_order() -> None:
@@ -394,7 +406,7 @@ def test_a_stored_state_for_another_change_is_refused() -> None:
         Process(world, "worker-2").carry(other)
 
 
-# --- leases -----------------------------------------------------------------------------------------------------------
+# --- leases ----------------------------------------------------------------------------------------------------------
 
 
 def test_a_lease_is_renewed_for_as_long_as_the_run_takes() -> None:
@@ -450,3 +462,301 @@ def test_a_noisy_baseline_is_extended_once() -> None:
     step = Process(world, rules=rules).carry(run)
     assert isinstance(step, Finished)
     assert step.state.status is ExecutionStatus.COMPLETED
+
+
+# --- less usual turns ------------------------------------------------------------------------------------------------
+
+
+def test_a_baseline_that_tells_too_little_is_extended_and_told() -> None:
+    world = FakeWorld()
+    world.server.add_query(RARE)
+    world.clock.advance(timedelta(hours=1))
+    run = world.run("customer_id").model_copy(update={"query_digests": (RARE.digest,)})
+    rules = Rules(pacing=Pacing(baseline_window=timedelta(minutes=1), after_window=timedelta(minutes=1)))
+    step = Process(world, rules=rules).carry(run)
+    assert end(step) == (ExecutionStatus.COMPLETED, None)
+    assert isinstance(step, Finished)
+    assert step.state.baseline is not None
+    assert step.state.baseline.extended
+    assert step.state.after is not None
+    assert step.state.after.extended
+    assert step.state.verdict is not None
+    assert not step.state.verdict.extend
+
+
+RARE = Query(
+    text="SELECT 'rare' FROM `orders` WHERE `customer_id` = ?",
+    per_second=1 / 15,
+    cost=Cost(latency=timedelta(milliseconds=60), rows_examined=200_000, full_scan=True),
+    table="orders",
+    indexed={"customer_id": Cost(latency=timedelta(milliseconds=1), rows_examined=20)},
+)
+
+
+def test_a_build_that_cannot_be_begun_just_now_is_tried_again() -> None:
+    world = FakeWorld()
+    run = world.run("customer_id")
+    process = Process(world, rules=SHORT)
+    process.database.fail("start_build", Unavailable("too many connections"), times=2)
+    assert end(process.carry(run)) == (ExecutionStatus.COMPLETED, None)
+    assert world.control_plane.actions(RunId(run.id)).count("build_postponed") == 2
+
+
+def test_a_build_that_may_not_be_begun_fails() -> None:
+    world = FakeWorld()
+    run = world.run("customer_id")
+    process = Process(world, rules=SHORT)
+    process.database.fail("start_build", Refused("too old", number=1142))
+    step = process.carry(run)
+    assert end(step) == (ExecutionStatus.FAILED, FailReason.EXECUTION_ERROR)
+    assert isinstance(step, Finished)
+    assert "1142" in str(step.state.error_message)
+
+
+def test_progress_and_plans_are_a_courtesy() -> None:
+    world = FakeWorld()
+    run = world.run("customer_id")
+    process = Process(world, rules=SHORT)
+    process.database.fail("running_change", Unavailable("no"))
+    process.database.fail("plans_using", Refused("no", number=1142))
+    assert end(process.carry(run)) == (ExecutionStatus.COMPLETED, None)
+
+
+def test_a_statement_that_may_not_be_ended_is_waited_for_and_its_index_taken_back() -> None:
+    world = FakeWorld()
+    run = world.run("customer_id")
+    process = Process(world, rules=SHORT)
+    process.carry(run, until=entered("building"))
+    process.database.fail("stop_build", Refused("KILL denied", number=1095))
+    switch_on(world)
+    assert end(process.carry(run)) == (ExecutionStatus.ROLLED_BACK, FailReason.KILL_SWITCH)
+    assert indexes(world) == {"PRIMARY"}
+
+
+def test_a_clock_that_was_set_back_makes_the_verdict_inconclusive() -> None:
+    world = FakeWorld()
+    run = world.run("status")
+    process = Process(world, rules=SHORT)
+    process.carry(run, until=entered("watching"))
+    for snapshot in process.ports.checkpoints.samples(RunId(run.id), WindowKind.BASELINE):
+        late = snapshot.model_copy(update={"taken_at": snapshot.taken_at + timedelta(minutes=2)})
+        process.ports.checkpoints.add_sample(RunId(run.id), WindowKind.BASELINE, late)
+    step = process.carry(run)
+    assert end(step) == (ExecutionStatus.COMPLETED, None)
+    assert isinstance(step, Finished)
+    assert "inconclusive" in str(step.state.message)
+
+
+def test_a_successor_with_nothing_waits_until_it_can_choose_what_to_watch() -> None:
+    world = FakeWorld()
+    run = world.run("customer_id")
+    first = Process(world, rules=SHORT)
+    first.carry(run, until=entered("watching"))
+    first.die()
+    world.control_plane.end_lease(RunId(run.id))
+    second = Process(world, "worker-2", rules=SHORT, journal=MemoryJournal())
+    second.database.fail("choose_digests", Unavailable("starting"), times=2)
+    step = second.carry(run)
+    assert end(step) == (ExecutionStatus.COMPLETED, None)
+    assert "index_adopted" in world.control_plane.actions(RunId(run.id))
+    assert isinstance(step, Finished)
+    assert "inconclusive" in str(step.state.message)
+
+
+def test_a_successor_may_find_that_running_was_told_already() -> None:
+    world = FakeWorld()
+    run = world.run("customer_id")
+    first = Process(world, rules=SHORT)
+    first.carry(run, until=entered("watching"))
+    first.die()
+    world.control_plane.end_lease(RunId(run.id))
+    world.control_plane.fail("status", LeaseLost("HTTP 409: it is running"), times=1)
+    second = Process(world, "worker-2", rules=SHORT, journal=MemoryJournal())
+    step = second.carry(run)
+    assert end(step) == (ExecutionStatus.COMPLETED, None)
+    assert isinstance(step, Finished)
+    assert step.refused == 1
+
+
+def test_a_status_that_a_newer_claim_forbids_ends_the_work() -> None:
+    world = FakeWorld()
+    run = world.run("customer_id")
+    world.control_plane.fail("status", LeaseLost("HTTP 409: stale token"))
+    assert isinstance(Process(world, rules=SHORT).carry(run), Interrupted)
+    assert world.server.statements == []
+
+
+def test_losing_the_lease_in_the_middle_of_a_build_ends_the_statement_first() -> None:
+    world = FakeWorld()
+    run = world.run("customer_id")
+    process = Process(world, rules=SHORT)
+    process.carry(run, until=entered("building"))
+    world.control_plane.fail("renew", LeaseLost("somebody else's"))
+    world.control_plane.end_lease(RunId(run.id))
+    world.server.build_time = timedelta(minutes=5)
+    world.clock.advance(timedelta(seconds=25))
+    assert isinstance(process.carry(run), Interrupted)
+    assert world.server.running() == []
+
+
+@pytest.mark.parametrize("error", [Unavailable("gone"), None])
+def test_a_lease_that_cannot_be_handed_back_does_not_matter(error: Unavailable | None) -> None:
+    world = FakeWorld()
+    run = world.run("customer_id")
+    process = Process(world, rules=SHORT)
+    process.carry(run, until=entered("sampling_baseline"))
+    if error is not None:
+        world.control_plane.fail("release", error)
+    assert process.engine.leave(run)
+    assert isinstance(Process(world, "worker-2", rules=SHORT).engine.advance(run), NotClaimed) is (error is not None)
+
+
+def test_a_run_whose_authority_is_gone_is_left_without_a_word() -> None:
+    world = FakeWorld()
+    run = world.run("customer_id")
+    process = Process(world, rules=SHORT)
+    process.carry(run, until=entered("sampling_baseline"))
+    world.control_plane.fail("audit", Unavailable("HTTP 503"))
+    process.carry(run, until=entered("building"))
+    world.control_plane.faults.heal()
+    world.control_plane.fail("audit", LeaseLost("stale"))
+    while not process.engine.leave(run):
+        world.clock.advance(timedelta(milliseconds=100))
+
+
+# --- the end of a run that could not be told -------------------------------------------------------------------------
+
+
+def untold_end(world: FakeWorld) -> ExecutionRun:
+    run = world.run("customer_id")
+    process = Process(world, rules=SHORT)
+    process.carry(run, until=entered("watching"))
+    world.control_plane.fail("status", Unavailable("HTTP 503"))
+    step = process.carry(run)
+    assert isinstance(step, Finished)
+    assert step.undelivered == 1
+    world.control_plane.faults.heal()
+    return run
+
+
+def test_an_end_that_could_not_be_told_is_told_while_the_lease_lasts() -> None:
+    world = FakeWorld()
+    run = untold_end(world)
+    Process(world, "worker-2", rules=SHORT).carry(run)
+    assert world.control_plane.run(RunId(run.id)).status is ExecutionStatus.COMPLETED
+
+
+def test_an_end_that_a_newer_claim_forbids_is_set_aside() -> None:
+    world = FakeWorld()
+    run = untold_end(world)
+    world.control_plane.fail("status", LeaseLost("stale token"))
+    step = Process(world, "worker-2", rules=SHORT).carry(run)
+    assert isinstance(step, Finished)
+    assert (step.undelivered, step.refused) == (0, 1)
+
+
+class LengthWithoutToken(FakeControlPlane):
+    """A control plane that says how long a claim lasts, and has neither tokens nor renewals."""
+
+    def claim(self, run_id: RunId, worker_id: WorkerId) -> Claim:
+        return replace(
+            super().claim(run_id, worker_id), length=timedelta(minutes=1), fencing_token=None, renewable=False
+        )
+
+
+@pytest.mark.parametrize(("later", "told"), [(timedelta(0), True), (timedelta(minutes=5), True)])
+def test_without_a_token_an_end_is_told_under_the_lease_or_another(later: timedelta, told: bool) -> None:
+    world = FakeWorld()
+    object.__setattr__(world, "control_plane", LengthWithoutToken(world.clock))
+    run = untold_end(world)
+    world.clock.advance(later)
+    Process(world, "worker-2", rules=SHORT).carry(run)
+    assert (world.control_plane.run(RunId(run.id)).status is ExecutionStatus.COMPLETED) is told
+
+
+def test_without_a_token_an_end_is_not_told_while_somebody_else_holds_the_run() -> None:
+    world = FakeWorld()
+    object.__setattr__(world, "control_plane", LengthWithoutToken(world.clock))
+    run = untold_end(world)
+    world.clock.advance(timedelta(minutes=5))
+    world.control_plane.claim(RunId(run.id), WorkerId("worker-3"))
+    assert Process(world, "worker-2", rules=SHORT).engine.deliver_backlog() == 1
+    assert world.control_plane.run(RunId(run.id)).status is ExecutionStatus.RUNNING
+
+
+def test_the_backlog_of_a_run_without_a_state_is_told_too() -> None:
+    world = FakeWorld()
+    run = world.run("customer_id")
+    world.control_plane.claim(RunId(run.id), WorkerId("worker-3"))
+    world.control_plane.fail("audit", Unavailable("HTTP 503"))
+    process = Process(world, rules=SHORT)
+    assert isinstance(process.carry(run), NotClaimed)
+    assert process.engine.deliver_backlog() == 1
+    world.control_plane.faults.heal()
+    assert process.engine.deliver_backlog() == 0
+    assert world.control_plane.actions(RunId(run.id)) == ["claim_failed"]
+
+
+@pytest.mark.parametrize("error", [Unavailable("gone"), None])
+def test_a_build_that_cannot_be_found_to_be_ended_is_looked_for_again(
+    error: Unavailable | None, mocker: MockerFixture
+) -> None:
+    world = FakeWorld()
+    run = world.run("customer_id")
+    process = Process(world, rules=SHORT)
+    process.carry(run, until=entered("building"))
+    answer = {"side_effect": error} if error else {"return_value": None}
+    mocker.patch.object(process.database, "running_change", **answer)
+    assert not process.engine.leave(run)
+    mocker.stopall()
+    while not process.engine.leave(run):
+        world.clock.advance(timedelta(milliseconds=100))
+    assert indexes(world) == {"PRIMARY"}
+
+
+def test_a_build_whose_progress_cannot_be_seen_goes_on(mocker: MockerFixture) -> None:
+    world = FakeWorld()
+    run = world.run("customer_id")
+    process = Process(world, rules=SHORT)
+    mocker.patch.object(process.database, "running_change", return_value=None)
+    assert end(process.carry(run)) == (ExecutionStatus.COMPLETED, None)
+
+
+def test_a_step_ends_even_when_there_is_more_to_do(mocker: MockerFixture) -> None:
+    world = FakeWorld()
+    run = world.run("customer_id")
+    mocker.patch("executor_core.engine.ACTIONS_AT_ONCE", 3)
+    step = Process(world, rules=SHORT).engine.advance(run)
+    assert isinstance(step, Waiting)
+    assert step.until == world.clock.now()
+
+
+def test_a_lost_run_is_left_as_soon_as_its_build_has_ended() -> None:
+    world = FakeWorld()
+    run = world.run("customer_id")
+    process = Process(world, rules=SHORT)
+    process.carry(run, until=entered("building"))
+    world.control_plane.fail("renew", LeaseLost("somebody else's"))
+    world.clock.advance(timedelta(seconds=25))
+    world.server.build_time = timedelta(minutes=5)
+    assert isinstance(process.engine.advance(run), Waiting)
+    while not process.engine.leave(run):
+        world.clock.advance(timedelta(milliseconds=100))
+    assert world.server.running() == []
+    assert isinstance(Process(world, "worker-2").engine.advance(run), NotClaimed)  # the lease was not handed back
+
+
+def test_the_audit_trail_is_told_even_when_a_newer_claim_forbids_the_rest() -> None:
+    world = FakeWorld()
+    run = world.run("status")
+    process = Process(world, rules=SHORT)
+    process.carry(run, until=entered("watching"))
+    world.control_plane.fail("deliver", Unavailable("HTTP 503"))
+    process.carry(run)
+    world.control_plane.faults.heal()
+    world.control_plane.fail("rollback", LeaseLost("stale token"))
+    second = Process(world, "worker-2", rules=SHORT)
+    second.engine.deliver_backlog()
+    assert second.engine.deliver_backlog() == 0
+    assert world.control_plane.actions(RunId(run.id))[-1] == "status_change"
+    assert world.control_plane.rollbacks == []
