@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from executor_core.delivery import Delivery
 from executor_core.index_definition import IndexDefinition
 from executor_core.lease import Lease
+from executor_core.look import Sight
 from executor_core.model import ConnectionId
 from executor_core.pacing import Pacing
-from executor_core.planner import Sight
 from executor_core.policy import Policy
 from executor_core.ports import (
     CheckpointStore,

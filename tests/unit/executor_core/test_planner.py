@@ -53,7 +53,8 @@ from executor_core.metrics import DigestRole
 from executor_core.model import ExecutionStatus, FailReason, VerificationStatus
 from executor_core.moves import moved
 from executor_core.pacing import Pacing
-from executor_core.planner import Sight, next_action
+from executor_core.look import Sight
+from executor_core.planner import next_action
 from executor_core.state import RunState, Stop, WindowKind
 from executor_core.target import BuildOutcome, BuildReport, TargetFacts
 from executor_core.verdict import Verdict
