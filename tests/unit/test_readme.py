@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from executor_adapters.command.exit_codes import ExitCode
 from executor_adapters.command.main import main
-from executor_adapters.command.outcome import ExitCode
 from executor_adapters.control_plane.api import six_calls
 from executor_adapters.settings import Settings
 from executor_core.model import ExecutionRun

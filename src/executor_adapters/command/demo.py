@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from executor_adapters.command.outcome import ExitCode
+from executor_adapters.command.exit_codes import ExitCode
 from executor_adapters.command.progress import ProgressLines
 from executor_adapters.command.signals import SIGNALS
 from executor_adapters.demo.account import Account
