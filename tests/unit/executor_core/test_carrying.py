@@ -7,8 +7,8 @@ from tests.unit.executor_core.stubs import Unused
 
 from executor_core.carrying import Carried, Rules
 from executor_core.delivery import Delivery
+from executor_core.look import Sight
 from executor_core.pacing import Pacing
-from executor_core.planner import Sight
 from executor_core.policy import Policy
 
 

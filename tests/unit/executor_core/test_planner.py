@@ -49,11 +49,11 @@ from executor_core.ddl import Marker
 from executor_core.errors import OutcomeUnknown, Refused, Unavailable
 from executor_core.kill_switch import KillSwitchAnswer, KillSwitchReading
 from executor_core.lifecycle import TERMINAL_PHASES, TRANSITIONS, Event, Phase
+from executor_core.look import Sight
 from executor_core.metrics import DigestRole
 from executor_core.model import ExecutionStatus, FailReason, VerificationStatus
 from executor_core.moves import moved
 from executor_core.pacing import Pacing
-from executor_core.look import Sight
 from executor_core.planner import next_action
 from executor_core.state import RunState, Stop, WindowKind
 from executor_core.target import BuildOutcome, BuildReport, TargetFacts

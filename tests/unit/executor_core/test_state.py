@@ -110,3 +110,33 @@ def test_a_stop_is_the_executors_own_unless_a_person_asked_for_it() -> None:
 
 def test_the_windows_have_the_names_of_their_fields() -> None:
     assert {kind.value for kind in WindowKind} <= set(RunState.model_fields)
+
+
+def test_a_window_that_was_cut_short_begins_anew_with_its_whole_length() -> None:
+    cut_short = window(next_in=30, assessed=True, extended=True)
+    assert cut_short.begun_anew(after(1000)) == cut_short.model_copy(
+        update={"begins_at": after(1000), "ends_at": after(1300), "next_sample_at": after(1000)}
+    )
+
+
+def test_a_full_window_stays_as_it_is() -> None:
+    assert window(next_in=None).begun_anew(after(1000)) == window(next_in=None)
+
+
+def test_another_process_goes_on_with_full_patience_and_whole_windows() -> None:
+    resumed = FULL.resumed(WorkerId("worker-2"), after(1000))
+    assert resumed == FULL.model_copy(
+        update={
+            "worker_id": WorkerId("worker-2"),
+            "tries": 0,
+            "give_up_at": None,
+            "wake_at": None,
+            "after": window(next_in=30).begun_anew(after(1000)),
+        }
+    )
+
+
+def test_a_run_without_windows_is_resumed_without_them() -> None:
+    assert state(Phase.CLAIMED).resumed(WorkerId("worker-2"), after(5)) == state(
+        Phase.CLAIMED, worker_id=WorkerId("worker-2")
+    )
