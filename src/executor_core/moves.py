@@ -44,9 +44,7 @@ def moved(state: RunState, move: Move, index: IndexDefinition, schema_name: str,
     Raises `IllegalTransition` when the table has no row for the event in the state's phase.
     """
     phase = next_phase(state.phase, move.event)
-    changes: dict[str, Any] = {"phase": phase, "wake_at": None}
-    if phase != state.phase:
-        changes |= {"tries": 0, "give_up_at": None}
+    changes: dict[str, Any] = {"phase": phase, "wake_at": None, "tries": 0, "give_up_at": None}
     if move.stop is not None:
         changes["stop"] = move.stop
     if move.error_message is not None:
