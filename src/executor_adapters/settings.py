@@ -66,7 +66,7 @@ class Settings(BaseSettings):
     worker_id: str = Field(default_factory=default_worker_id, validation_alias="EXECUTOR_WORKER_ID", min_length=1)
     baseline_window: Duration = Field(_PACING.baseline_window, validation_alias="EXECUTOR_BASELINE_WINDOW")
     after_window: Duration = Field(_PACING.after_window, validation_alias="EXECUTOR_AFTER_WINDOW")
-    extended_window: Duration = Field(_PACING.extended_window, validation_alias="EXECUTOR_EXTENDED_WINDOW")
+    extended_window: Duration | None = Field(None, validation_alias="EXECUTOR_EXTENDED_WINDOW")
     settle: Duration = Field(_PACING.settle, validation_alias="EXECUTOR_SETTLE")
     state_dir: Path = Field(default_factory=default_state_dir, validation_alias="EXECUTOR_STATE_DIR")
     api_timeout: Duration = Field(timedelta(seconds=5), validation_alias="EXECUTOR_API_TIMEOUT")

@@ -6,6 +6,7 @@ more can be done before it, or None when the planner may be asked again at once.
 
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from executor_core.actions import Judge, Move, Postpone, StopBuild, TakeSample
@@ -30,6 +31,13 @@ from executor_core.verification import assess_baseline, verify_evidence
 LOOK_AGAIN = timedelta(seconds=1)
 BUILD_RETRY = (timedelta(seconds=1), timedelta(seconds=30))
 DROP_RETRY = (timedelta(seconds=1), timedelta(seconds=5))
+UNDECIDABLE = MappingProxyType(
+    {
+        "code": "undecidable",
+        "sentence": "the digests of this run are executed so rarely that even the longest window can't decide: the "
+        "verdict will be inconclusive",
+    }
+)
 STOP_POLL = timedelta(milliseconds=200)
 
 
@@ -169,20 +177,24 @@ class Effects:
         window = carried.state.baseline
         if window is None:
             raise AssertionError("only a window that was sampled is assessed")
+        pacing, now = self.rules.pacing, self.ports.clock.now()
+        longest = pacing.longest(pacing.baseline_window)
         samples = self.ports.checkpoints.samples(carried.state.run_id, WindowKind.BASELINE)
-        assessment = assess_baseline(samples, carried.state.run.query_digests, self.rules.verification)
+        assessment = assess_baseline(
+            samples,
+            carried.state.run.query_digests,
+            self.rules.verification,
+            longer=longest / pacing.baseline_window,
+        )
         changes: dict[str, Any] = {"assessed": True}
         if assessment.extend:
-            ends_at = window.begins_at + self.rules.pacing.extended_window
-            changes |= {"extended": True, "ends_at": ends_at}
-            extended = window.model_copy(update=changes)
-            now = self.ports.clock.now()
-            changes["next_sample_at"] = self._next_sample(extended, now)
-        self.record(
-            carried,
-            Draft(carried.state.model_copy(update={"baseline": window.model_copy(update=changes)})),
-        )
-        self.tell(carried, "baseline.assessed", extend=assessment.extend)
+            changes |= {"extended": True, "ends_at": window.begins_at + longest}
+            changes["next_sample_at"] = self._next_sample(window.model_copy(update=changes), now)
+        draft = Draft(carried.state.model_copy(update={"baseline": window.model_copy(update=changes)}))
+        if not assessment.decidable:
+            draft = draft.audited(AuditAction.PREFLIGHT_WARNING, now, UNDECIDABLE)
+        self.record(carried, draft)
+        self.tell(carried, "baseline.assessed", extend=assessment.extend, decidable=assessment.decidable)
 
     # --- the build ---------------------------------------------------------------------------------------------------
 
@@ -285,7 +297,7 @@ class Effects:
             verdict = Verdict(status=VerificationStatus.INCONCLUSIVE, message=f"The verdict is inconclusive: {error}.")
         window = state.after
         if verdict.extend and not action.final and window is not None:
-            ends_at = window.begins_at + self.rules.pacing.extended_window
+            ends_at = window.begins_at + self.rules.pacing.longest(self.rules.pacing.after_window)
             longer = window.model_copy(update={"extended": True, "ends_at": ends_at})
             longer = longer.model_copy(update={"next_sample_at": self._next_sample(longer, now)})
             self.record(carried, Draft(state.model_copy(update={"after": longer, "verdict": verdict})))

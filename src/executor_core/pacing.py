@@ -8,6 +8,7 @@ from executor_core.errors import InvalidInput
 SHORTEST_SAMPLE_INTERVAL = timedelta(seconds=1)
 USUAL_SAMPLE_INTERVAL = timedelta(seconds=10)
 EXTENDED_SAMPLE_INTERVAL = timedelta(seconds=30)
+USUAL_EXTENSION = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,8 +17,11 @@ class Pacing:
 
     baseline_window: timedelta = timedelta(minutes=5)
     after_window: timedelta = timedelta(minutes=5)
-    extended_window: timedelta = timedelta(minutes=30)
-    """How far a window may be extended where its own length can't decide; zero turns it off."""
+    extended_window: timedelta | None = None
+    """How far a window may be extended where its own length can't decide; zero turns it off.
+
+    None extends it to six times its own length: the specification's 5 minutes to 30.
+    """
     settle: timedelta = timedelta(seconds=0)
     kill_switch_interval: timedelta = timedelta(seconds=5)
     kill_switch_trust: timedelta = timedelta(seconds=15)
@@ -44,14 +48,18 @@ class Pacing:
             "rollback_patience",
             "outage_patience",
         ):
-            if getattr(self, name) < timedelta(0):
+            if (getattr(self, name) or timedelta(0)) < timedelta(0):
                 raise InvalidInput(f"the {name.replace('_', ' ')} must not be negative")
+
+    def longest(self, window: timedelta) -> timedelta:
+        """How long a window that was meant to be `window` long may become; never less than that."""
+        extended = window * USUAL_EXTENSION if self.extended_window is None else self.extended_window
+        return max(window, extended)
 
     def sample_interval(self, window: timedelta, *, extended: bool) -> timedelta:
         """How far apart a window's samples are: ten seconds or so, closer in a short window."""
-        if extended:
-            return EXTENDED_SAMPLE_INTERVAL
-        return min(USUAL_SAMPLE_INTERVAL, max(SHORTEST_SAMPLE_INTERVAL, window / 12))
+        most = EXTENDED_SAMPLE_INTERVAL if extended else USUAL_SAMPLE_INTERVAL
+        return min(most, max(SHORTEST_SAMPLE_INTERVAL, window / 12))
 
 
 def backoff(tries: int, jitter: float, *, first: timedelta, most: timedelta) -> timedelta:

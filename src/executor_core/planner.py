@@ -129,7 +129,7 @@ class _Plan(Look):
             return self.blind() or ChooseDigests()
         if (sampling := self.sample(window, WindowKind.BASELINE)) is not None:
             return sampling
-        if not window.assessed and self.pacing.extended_window > self.pacing.baseline_window:
+        if not window.assessed and self.pacing.longest(self.pacing.baseline_window) > self.pacing.baseline_window:
             return AssessBaseline()
         if latest.engaged:  # a look that failed bridges nothing here: the build is next
             return self.killed(latest)
@@ -313,7 +313,8 @@ class _Plan(Look):
             return self.inspect()
         if self.ours(facts) is None:
             return self.lost(facts)
-        return Judge(final=window.extended or self.pacing.extended_window <= self.pacing.after_window)
+        longest = self.pacing.longest(self.pacing.after_window)
+        return Judge(final=window.extended or longest <= self.pacing.after_window)
 
     def judged(self) -> Move:
         """The event that a verdict is."""

@@ -7,17 +7,22 @@ Subcommands are imported when they are called, so that ``--help`` is quick.
 import argparse
 import logging
 import os
+import re
 import sys
-from collections.abc import Sequence
-from importlib.metadata import version
-from typing import NoReturn
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
 
-from executor_adapters.command.outcome import ExitCode
-from executor_core.errors import CheckpointUnusable, ExecutorError, InvalidInput, Unavailable
+from executor_adapters.command.exit_codes import ExitCode
+from executor_core.errors import ExecutorError, InvalidInput
+
+_CREDENTIALS = re.compile(r"(:/{1,2}[^\s:/@]*):.*@")
 
 
 class _OneLineParser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
+    """A parser whose errors are one line, and that completes no option: ``--mysql`` may mean something tomorrow."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
         raise InvalidInput(f"{message} (see {self.prog} --help)")
@@ -29,17 +34,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = _parser().parse_args(argv)
         _set_up_logging()
         return _carry_out(arguments)
-    except (InvalidInput, CheckpointUnusable, Unavailable) as error:
-        sys.stderr.write(f"executor: {' '.join(str(error).split())}\n")
-        return ExitCode.USAGE
     except ExecutorError as error:
-        sys.stderr.write(f"executor: {' '.join(str(error).split())}\n")
-        return ExitCode.FAILED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.INTERRUPTED
+        sys.stderr.write(f"executor: {one_line(str(error))}\n")
+        return ExitCode.USAGE
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
+
+
+def one_line(text: str) -> str:
+    """Return `text` in one line; what looks like a password in a URL, wherever a caller put one, is masked.
+
+    >>> one_line("unrecognized arguments: --mysql\\nmysql://app:s3/cr@t@db/shop")
+    'unrecognized arguments: --mysql mysql://app:***@db/shop'
+    """
+    return _CREDENTIALS.sub(r"\1:***@", " ".join(text.split()))
 
 
 def _carry_out(arguments: argparse.Namespace) -> int:
@@ -84,8 +92,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="executor",
         description="Adds an index to a production MySQL, proves that it did no harm, and takes it back if it did.",
     )
-    parser.add_argument("--version", action="version", version=f"executor {version('executor-mysql')}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_OneLineParser)
+    parser.add_argument("--version", action=_Version, help="print the version and end")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_OneLineParser).add_parser
 
     run = _command(commands, "run", "carry one run to its end", "executor run run.json --mysql-url mysql://…/shop")
     run.add_argument("run", metavar="RUN.json", help="the run, an ExecutionRun as JSON; - reads standard input")
@@ -121,10 +129,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _command(
-    commands: "argparse._SubParsersAction[_OneLineParser]", name: str, what: str, example: str
-) -> argparse.ArgumentParser:
-    return commands.add_parser(name, help=what, description=what.capitalize() + ".", epilog=f"Example: {example}")
+def _command(add: Callable[..., _OneLineParser], name: str, what: str, example: str) -> argparse.ArgumentParser:
+    return add(name, help=what, description=what.capitalize() + ".", epilog=f"Example: {example}")
 
 
 def _add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -135,7 +141,11 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     option("--worker-id", help="who this is (EXECUTOR_WORKER_ID; default: host, process, random)")
     option("--baseline-window", metavar="5m", help="window before the build (EXECUTOR_BASELINE_WINDOW)")
     option("--after-window", metavar="5m", help="window after the build (EXECUTOR_AFTER_WINDOW)")
-    option("--extended-window", metavar="30m", help="longest window where 5m can't decide; 0s: never longer")
+    option(
+        "--extended-window",
+        metavar="30m",
+        help="longest window where that can't decide; 0s: never longer (default: six times, 30m)",
+    )
     option("--settle", metavar="0s", help="pause between the build and the after window (EXECUTOR_SETTLE)")
     option("--state-dir", metavar="DIR", help="checkpoints and undelivered messages (EXECUTOR_STATE_DIR)")
     option("--api-timeout", metavar="5s", help="limit of each call (EXECUTOR_API_TIMEOUT)")
@@ -144,11 +154,23 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     option("--json", action="store_true", help="print exactly one JSON object")
 
 
+class _Version(argparse.Action):
+    """Prints the version; the package's metadata are read only then."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:  # noqa: A002 -- argparse's name
+        super().__init__(option_strings, dest, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"executor {version('executor-mysql')}\n")
+        parser.exit()
+
+
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
+    return int(text)
 
 
 if __name__ == "__main__":

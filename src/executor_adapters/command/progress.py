@@ -1,6 +1,8 @@
 """Progress for people, on standard error: plain lines anywhere, one live line on a terminal as well."""
 
 import sys
+import threading
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, TextIO
 
@@ -20,35 +22,43 @@ _PHASES = {
 
 
 class ProgressLines:
-    """An observer that tells a person how a run is doing."""
+    """An observer that tells a person how runs are doing; from any thread.
+
+    A stream that can't be written any more, such as that of a terminal which was closed, is no reason to fail.
+    """
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = sys.stderr if stream is None else stream
         self._live = self._stream.isatty()
         self._shown = ""
+        self._lock = threading.Lock()
 
     def notice(self, notice: Notice) -> None:
         fields = notice.fields
         match notice.name:
             case "sample.taken":
-                self._show_live(f"{fields['window']} window: {_left(notice.at, fields['ends_at'])}")
+                left = _left(notice.at, fields["ends_at"])
+                self._show_live(f"{notice.run_id}  {fields['window']} window: {left}")
             case "build.progressed":
-                self._show_live(_build(fields))
+                self._show_live(f"{notice.run_id}  {_build(fields)}")
             case _:
                 if (text := _line(notice)) is not None:
                     self.line(f"{notice.at:%H:%M:%S}  {notice.run_id}  {text}")
 
     def line(self, text: str) -> None:
         """Write a line that stays."""
-        self._clear()
-        print(text, file=self._stream, flush=True)
+        with self._lock, suppress(OSError, ValueError):
+            self._clear()
+            self._stream.write(text + "\n")
+            self._stream.flush()
 
     def _show_live(self, text: str) -> None:
         if self._live:
-            self._clear()
-            self._stream.write(text)
-            self._stream.flush()
-            self._shown = text
+            with self._lock, suppress(OSError, ValueError):
+                self._clear()
+                self._stream.write(text)
+                self._stream.flush()
+                self._shown = text
 
     def _clear(self) -> None:
         if self._shown:
@@ -70,6 +80,8 @@ def _line(notice: Notice) -> str | None:
         case "verdict.deferred":
             return f"not decided yet, measuring on: {fields['message']}"
         case "baseline.assessed":
+            if not fields["decidable"]:
+                return "these digests are too rare to be judged, even in the longest window"
             return "the baseline is noisy; measuring longer" if fields["extend"] else None
         case "build.postponed" | "rollback.postponed":
             return f"the table is busy; trying again in {fields['next_try_in_s']} s: {fields['why']}"

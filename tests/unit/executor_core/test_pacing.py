@@ -16,7 +16,7 @@ FIRST, MOST = seconds(1), seconds(30)
 def test_the_windows_are_the_specifications() -> None:
     pacing = Pacing()
     assert (pacing.baseline_window, pacing.after_window) == (timedelta(minutes=5), timedelta(minutes=5))
-    assert pacing.extended_window == timedelta(minutes=30)
+    assert pacing.longest(pacing.after_window) == timedelta(minutes=30)
 
 
 @pytest.mark.parametrize("name", ["baseline_window", "after_window", "kill_switch_interval", "lock_wait", "build_poll"])
@@ -61,7 +61,8 @@ def test_samples_are_closer_in_a_short_window(window: timedelta, interval: float
 
 
 def test_samples_of_an_extended_window_are_further_apart() -> None:
-    assert Pacing().sample_interval(timedelta(minutes=5), extended=True) == EXTENDED_SAMPLE_INTERVAL
+    assert Pacing().sample_interval(timedelta(minutes=30), extended=True) == EXTENDED_SAMPLE_INTERVAL
+    assert Pacing().sample_interval(seconds(60), extended=True) == seconds(5)
 
 
 @pytest.mark.parametrize(("tries", "wait"), [(1, 1), (2, 2), (3, 4), (4, 8), (5, 16), (6, 30), (7, 30), (10_000, 30)])
