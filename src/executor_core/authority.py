@@ -5,7 +5,7 @@ from datetime import timedelta
 from executor_core.carrying import Carried, Ports
 from executor_core.errors import LeaseLost, Refused, Unavailable
 from executor_core.lease import Claim, Lease
-from executor_core.lifecycle import Phase
+from executor_core.lifecycle import Event, Phase, next_phase
 from executor_core.messages import Draft
 from executor_core.model import AuditAction, RunId, WorkerId
 from executor_core.ports import Message
@@ -51,7 +51,7 @@ def announce_claim(carried: Carried, ports: Ports) -> Draft:
     token = None if lease is None else lease.claim.fencing_token
     fresh = state.phase is Phase.SCHEDULED
     action = AuditAction.RUN_CLAIMED if fresh else AuditAction.RUN_TAKEN_OVER
-    changes = {"phase": Phase.CLAIMED} if fresh else {"taken_over": True}
+    changes = {"phase": next_phase(state.phase, Event.CLAIM_GRANTED)} if fresh else {"taken_over": True}
     details = {"fencing_token": token, "phase": state.phase}
     return Draft(state.model_copy(update=changes)).audited(action, ports.clock.now(), details)
 
