@@ -77,7 +77,7 @@ class Effects:
         self.record(carried, draft)
         if carried.state.phase not in (Phase.CHECKING, Phase.SAMPLING_BASELINE):
             carried.sight.target = None
-        if move.event is Event.RUN_STARTED:
+        if move.event in (Event.RUN_STARTED, Event.BUILD_FINISHED):  # gates: what was read before does not count
             carried.sight.kill_switch = None
         self.tell(carried, "phase.entered", phase=carried.state.phase, before=before, event=move.event)
 
@@ -121,7 +121,6 @@ class Effects:
 
     def _could_not_look(self, carried: Carried, error: ExecutorError) -> datetime:
         now = self.ports.clock.now()
-        carried.sight.target = None
         carried.sight.look_error = error
         carried.sight.unreachable_since = carried.sight.unreachable_since or now
         self.tell(carried, "target.unreachable", error=str(error))
@@ -135,6 +134,7 @@ class Effects:
             digests = carried.target.choose_digests(carried.index, carried.state.run.query_digests)
         except (Unavailable, Refused, OutcomeUnknown) as error:
             return self._could_not_look(carried, error)
+        carried.sight.look_error = carried.sight.unreachable_since = None
         now = self.ports.clock.now()
         window = WindowPlan(begins_at=now, ends_at=now + self.rules.pacing.baseline_window, next_sample_at=now)
         self.record(carried, Draft(carried.state.model_copy(update={"digests": tuple(digests), "baseline": window})))

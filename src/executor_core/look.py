@@ -87,7 +87,7 @@ class Look:
         return Move(
             event=Event.PREFLIGHT_REFUSED,
             fail_reason=FailReason.EXECUTION_ERROR,
-            message=f"Nothing was changed: {why}",
+            message=f"This worker changed nothing: {why}",
             error_message=str(error),
         )
 

@@ -257,8 +257,8 @@ class _Plan(Look):
         facts = self.sight.target
         if facts is None:
             return self.inspect()
-        latest = self.sight.kill_switch
-        if latest is None or self.state.built_at is None or latest.at < self.state.built_at:
+        latest = self.sight.kill_switch  # the engine forgets what was read before the build had ended
+        if latest is None:
             return AskKillSwitch()
         if latest.engaged:
             return self.killed(latest)
@@ -345,7 +345,7 @@ class _Plan(Look):
             return Move(
                 event=Event.INDEX_DROPPED,
                 fail_reason=stop.reason,
-                message=f"The index was taken back: {stop.sentence}",
+                message=f"The index was taken back: {stop.sentence.removesuffix('.')}.",
                 error_message=self.state.error_message,
             )
         if self.ours(facts) is None:
@@ -358,7 +358,7 @@ class _Plan(Look):
         return Move(
             event=Event.DROP_FAILED,
             fail_reason=FailReason.EXECUTION_ERROR,
-            message=f"The index {self.index.index_name!r} should have been taken back ({stop.sentence}), but dropping "
+            message=f"The index {self.index.index_name!r} should have been taken back ({stop.sentence.removesuffix('.')}), but dropping "
             f"it failed and it is still there: {error}. Drop it by hand, with the rollback record's statement.",
             error_message=_numbered(error.number if isinstance(error, Refused) else None, str(error)),
         )

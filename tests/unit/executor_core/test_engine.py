@@ -183,6 +183,16 @@ def test_a_target_that_comes_back_is_waited_for() -> None:
     assert end(process.carry(run)) == (ExecutionStatus.COMPLETED, None)
 
 
+@pytest.mark.parametrize("call", ["choose_digests", "snapshot"])
+def test_statistics_that_cannot_be_read_end_the_run_after_a_while(call: str) -> None:
+    world = FakeWorld()
+    run = world.run("customer_id")
+    process = Process(world, rules=SHORT)
+    process.database.fail(call, Unavailable("too busy"))
+    assert end(process.carry(run)) == (ExecutionStatus.FAILED, FailReason.EXECUTION_ERROR)
+    assert world.server.statements == []
+
+
 def test_a_privilege_that_is_missing_is_seen_before_the_build() -> None:
     world = FakeWorld()
     run = world.run("customer_id")
