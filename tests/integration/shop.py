@@ -35,16 +35,16 @@ MISLED = "SELECT id, note FROM test_orders WHERE tenant = 3 ORDER BY order_date 
 CONTROLS = ("SELECT note FROM other_{n} WHERE id = 1",)
 
 
-def create(database: Any) -> None:
+def create(database: Any, *, rows: int = ROWS) -> None:
     """Create ``test_orders``: customers spread evenly; the newest rows are all the busy tenant's."""
     database.execute(TABLE)
-    busy = ROWS - ROWS // 20
+    busy = rows - rows // 20
     database.execute(
         "INSERT INTO test_orders (customer_id, status, order_date, tenant, place, note) "
         "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 199) "
         "SELECT (a.i * 200 + b.i) %% 2000, 'open', '2026-01-01' + INTERVAL (a.i * 200 + b.i) SECOND, "
         f"IF(a.i * 200 + b.i >= {busy}, {BUSY_TENANT}, 10 + (a.i * 200 + b.i) %% 50), POINT(1, 1), REPEAT('x', 100) "
-        f"FROM n a JOIN n b WHERE a.i * 200 + b.i < {ROWS}",
+        f"FROM n a JOIN n b WHERE a.i * 200 + b.i < {rows}",
         (),
     )
     database.execute("ANALYZE TABLE test_orders")
@@ -66,6 +66,10 @@ class Workload:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End the load and its connection; ending it twice is no error."""
         self._stopped.set()
         self._thread.join()
 
