@@ -4,6 +4,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Lock
+from typing import cast
 
 from executor_adapters.mysql.database import MySQLTarget
 from executor_adapters.mysql.url import MySQLUrl
@@ -22,21 +23,29 @@ def read_connections(path: Path) -> dict[str, str]:
         raise InvalidInput(f"the connections file {path} can't be read: {error.strerror or error}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidInput(f"the connections file {path} is not TOML: {error}") from None
-    table = document.get("connections", document)
+    table: object = document.get("connections", document)
     if not isinstance(table, dict) or not table:
         raise InvalidInput(f'the connections file {path} names no connections: write  conn-001 = "mysql://…"')
     urls: dict[str, str] = {}
-    for connection_id, url in table.items():
+    for connection_id, url in cast(dict[str, object], table).items():
         if not isinstance(url, str):
             raise InvalidInput(f"the connections file {path}: the URL of {connection_id!r} is not text")
         urls[connection_id] = url
     return urls
 
 
+def _parsed(connection_id: str, url: str) -> MySQLUrl:
+    try:
+        return MySQLUrl.parse(url)
+    except InvalidInput as error:
+        raise InvalidInput(f"the connection {connection_id!r}: {error}") from None
+
+
 class Connections:
     """The configured databases by connection id; each is opened on first use.
 
-    `default` serves ids that the mapping does not have; without it they are refused.
+    `default` serves ids that the mapping does not have; without it they are refused. Raises `InvalidInput` for a
+    URL that is wrong, before anything is opened.
     """
 
     def __init__(
@@ -46,7 +55,7 @@ class Connections:
         default: str | None = None,
         open_target: Callable[[MySQLUrl], MySQLTarget],
     ) -> None:
-        self._urls = {connection_id: MySQLUrl.parse(url) for connection_id, url in urls.items()}
+        self._urls = {connection_id: _parsed(connection_id, url) for connection_id, url in urls.items()}
         self._default = None if default is None else MySQLUrl.parse(default)
         self._open = open_target
         self._targets: dict[MySQLUrl, MySQLTarget] = {}

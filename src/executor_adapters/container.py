@@ -4,6 +4,8 @@ Only entry points import this file. Nothing is injected by magic: every object i
 arguments, and `dependency_injector` keeps one of each. A test builds every provider of every container.
 """
 
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from dependency_injector import containers, providers
@@ -12,25 +14,18 @@ from executor_adapters.checkpoints.archive import FileEvidenceArchive
 from executor_adapters.checkpoints.sqlite import SqliteJournal
 from executor_adapters.clock import SystemClock, system_jitter
 from executor_adapters.connections import Connections, read_connections
-from executor_adapters.memory import (
-    FakeClock,
-    FakeControlPlane,
-    FakeDatabase,
-    MemoryEvidenceArchive,
-    MemoryJournal,
-    RecordingObserver,
-)
+from executor_adapters.memory import FakeWorld
 from executor_adapters.mysql.database import MySQLTarget
 from executor_adapters.mysql.url import MySQLUrl
-from executor_adapters.observers import LoggingObserver
+from executor_adapters.observers import LoggingObserver, SeveralObservers
 from executor_adapters.saas.control_plane import HttpControlPlane
 from executor_adapters.settings import Settings
 from executor_core.carrying import Ports, Rules
 from executor_core.engine import Engine
-from executor_core.model import ConnectionId, WorkerId
+from executor_core.model import WorkerId
 from executor_core.pacing import Pacing
 from executor_core.policy import Policy
-from executor_core.ports import ControlPlane, Observer, TargetDatabase
+from executor_core.ports import Observer
 
 
 def _control_plane(settings: Settings) -> HttpControlPlane:
@@ -66,7 +61,7 @@ class Production(containers.DeclarativeContainer):
 
     clock: providers.Provider[SystemClock] = providers.ThreadSafeSingleton(SystemClock)
     observer: providers.Provider[Observer] = providers.ThreadSafeSingleton(LoggingObserver)
-    control_plane: providers.Provider[ControlPlane] = providers.ThreadSafeSingleton(_control_plane, settings)
+    control_plane: providers.Provider[HttpControlPlane] = providers.ThreadSafeSingleton(_control_plane, settings)
     connections: providers.Provider[Connections] = providers.ThreadSafeSingleton(_connections, settings, clock)
     state_dir: providers.Provider[Path] = providers.Callable(_state_dir, settings)
     evidence_dir: providers.Provider[Path] = providers.Callable(_evidence_dir, settings)
@@ -92,43 +87,28 @@ class Production(containers.DeclarativeContainer):
     )
 
 
-def _always(database: FakeDatabase) -> "_OneTarget":
-    return _OneTarget(database)
+@contextmanager
+def production(settings: Settings, *observers: Observer) -> Generator[Production]:
+    """Wire for one command, whose `observers` hear of everything too; close what was opened afterwards.
 
-
-class _OneTarget:
-    """Every connection id means the same database."""
-
-    def __init__(self, database: TargetDatabase) -> None:
-        self._database = database
-
-    def __call__(self, connection_id: ConnectionId) -> TargetDatabase:
-        del connection_id
-        return self._database
+    Raises `InvalidInput` for settings that can't be used; connects to nothing yet.
+    """
+    container = Production(
+        settings=providers.Object(settings),
+        observer=providers.Object(SeveralObservers([LoggingObserver(), *observers])),
+    )
+    with ExitStack() as opened:
+        for part in (container.journal(), container.control_plane(), container.connections()):
+            opened.callback(part.close)
+        yield container
 
 
 class InMemory(containers.DeclarativeContainer):
-    """Everything on the fakes, with a clock that moves when told: for users' tests and ``--engine memory``."""
+    """Everything on the fakes of one `FakeWorld`, with a clock that moves when told: for users' tests."""
 
+    world: providers.Provider[FakeWorld] = providers.ThreadSafeSingleton(FakeWorld)
     worker_id: providers.Provider[WorkerId] = providers.Object(WorkerId("worker-1"))
-    clock: providers.Provider[FakeClock] = providers.ThreadSafeSingleton(FakeClock)
-    observer: providers.Provider[RecordingObserver] = providers.ThreadSafeSingleton(RecordingObserver)
-    control_plane: providers.Provider[FakeControlPlane] = providers.ThreadSafeSingleton(FakeControlPlane, clock=clock)
-    database: providers.Provider[FakeDatabase] = providers.ThreadSafeSingleton(FakeDatabase, clock=clock)
-    target: providers.Provider[_OneTarget] = providers.ThreadSafeSingleton(_always, database)
-    journal: providers.Provider[MemoryJournal] = providers.ThreadSafeSingleton(MemoryJournal)
-    archive: providers.Provider[MemoryEvidenceArchive] = providers.ThreadSafeSingleton(MemoryEvidenceArchive)
-    ports: providers.Provider[Ports] = providers.ThreadSafeSingleton(
-        Ports,
-        control_plane=control_plane,
-        target=target,
-        checkpoints=journal,
-        outbox=journal,
-        archive=archive,
-        clock=clock,
-        jitter=providers.Object(lambda: 0.5),
-        observer=observer,
-    )
+    ports: providers.Provider[Ports] = providers.ThreadSafeSingleton(FakeWorld.ports, world)
     pacing: providers.Provider[Pacing] = providers.ThreadSafeSingleton(Pacing)
     verification: providers.Provider[Policy] = providers.ThreadSafeSingleton(Policy)
     rules: providers.Provider[Rules] = providers.ThreadSafeSingleton(Rules, pacing=pacing, verification=verification)

@@ -12,7 +12,7 @@ from datetime import timedelta
 from executor_core.errors import InvalidInput
 
 _UNITS = {"h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
-_PART = r"(\d+(?:\.\d+)?)(ms|h|m|s)"
+_PART = r"([0-9]+(?:\.[0-9]+)?)(ms|h|m|s)"
 _WHOLE = re.compile(f"(?:{_PART})+")
 LONGEST = timedelta(days=7)
 

@@ -117,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     serve.add_argument("--db", default="sqlite:///executor.db", help="SQLAlchemy URL (default sqlite:///executor.db)")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
-    serve.add_argument("--port", type=int, default=3000, help="port to listen on (default 3000; 0 chooses one)")
+    serve.add_argument("--port", type=_port, default=3000, help="port to listen on (default 3000; 0 chooses one)")
 
     demo = _command(
         commands, "demo", "the whole job, live: a helpful index and a harmful one", "executor demo --engine memory"
@@ -165,6 +165,12 @@ class _Version(argparse.Action):
 
         sys.stdout.write(f"executor {version('executor-mysql')}\n")
         parser.exit()
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 0 to 65535")
+    return int(text)
 
 
 def _positive(text: str) -> int:

@@ -1,24 +1,11 @@
-"""How a command ends: the exit codes, and a run's result as JSON."""
+"""How a run ends, as a caller sees it: its exit code, and its result as JSON."""
 
-from enum import IntEnum
 from typing import Any
 
+from executor_adapters.command.exit_codes import ExitCode
 from executor_core.carrying import Finished, Interrupted, NotClaimed
 from executor_core.model import ExecutionRun, ExecutionStatus, FailReason
 from executor_core.state import RunState
-
-
-class ExitCode(IntEnum):
-    """What a caller may rely on."""
-
-    COMPLETED = 0
-    USAGE = 2
-    ROLLED_BACK = 3
-    FAILED = 4
-    REQUIRES_MANUAL = 5
-    NOT_CLAIMED = 6
-    INTERRUPTED = 7
-
 
 _BY_STATUS = {
     ExecutionStatus.COMPLETED: ExitCode.COMPLETED,
@@ -88,4 +75,5 @@ def _unfinished(run: ExecutionRun, reason: str, fail_reason: FailReason | None) 
         "table_name": run.table_name,
         **dict.fromkeys(empty),
         "undelivered": None,
+        "refused": None,
     }

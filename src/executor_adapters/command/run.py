@@ -1,20 +1,16 @@
 """``executor run``: one run, carried to its end."""
 
 import argparse
-import json
-import sys
 from typing import Any
-
-from dependency_injector import providers
 
 from executor_adapters.command.inputs import read_run
 from executor_adapters.command.outcome import exit_code, result
+from executor_adapters.command.output import say, say_object
 from executor_adapters.command.progress import ProgressLines
 from executor_adapters.command.signals import interrupting
-from executor_adapters.container import Production
+from executor_adapters.container import production
 from executor_adapters.driving import carry
 from executor_adapters.mysql.database import MySQLTarget
-from executor_adapters.observers import LoggingObserver, SeveralObservers
 from executor_adapters.settings import Settings
 from executor_core.errors import InvalidInput, Refused, Unavailable
 from executor_core.model import ConnectionId, ExecutionRun
@@ -24,28 +20,21 @@ from executor_core.scope import index_in_scope
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Carry the run of ``RUN.json`` to its end; return the exit code.
 
-    Raises `InvalidInput` for anything that is wrong with the call, before anything is touched.
+    Raises `InvalidInput`, `CheckpointUnusable` or `Unavailable` for anything that is wrong with the call or its
+    settings, before anything is touched.
     """
     asked = read_run(arguments.run)
-    progress = ProgressLines()
-    container = Production(settings=providers.Object(settings))
-    container.observer.override(providers.Object(SeveralObservers([LoggingObserver(), progress])))
-    clock, connections = container.clock(), container.connections()
-    try:
-        target = connections(ConnectionId(asked.connection_id))
-        _check_target(asked, target)
-        engine = container.engine()
+    with production(settings, ProgressLines()) as container:
+        clock, engine = container.clock(), container.engine()
+        _check_target(asked, container.connections()(ConnectionId(asked.connection_id)))
         with interrupting(clock):
             engine.deliver_backlog()
             end = carry(engine, asked, clock)
-    finally:
-        connections.close()
     outcome = result(asked, end, settings.worker_id)
     if arguments.json:
-        json.dump(outcome, sys.stdout, ensure_ascii=False)
-        sys.stdout.write("\n")
+        say_object(outcome)
     else:
-        _say(outcome)
+        say(describe(outcome))
     return exit_code(end)
 
 
@@ -61,15 +50,19 @@ def _check_target(asked: ExecutionRun, target: MySQLTarget) -> None:
         raise InvalidInput(str(error)) from None
 
 
-def _say(outcome: dict[str, Any]) -> None:
-    say = sys.stdout.write
-    say(f"{outcome['id']}: {outcome['status']}")
-    say(f" ({outcome['fail_reason']})\n" if outcome["fail_reason"] else "\n")
-    for name in ("message", "error_message", "evidence"):
-        if (outcome[name] and outcome[name] != outcome["message"]) or name == "message":
-            say(f"  {name.replace('_', ' ')}: {outcome[name]}\n")
+def describe(outcome: dict[str, Any]) -> str:
+    """Return a run's result for people: the status and why, and where the evidence is."""
+    reason = f" ({outcome['fail_reason']})" if outcome["fail_reason"] else ""
+    lines = [f"{outcome['id']}: {outcome['status']}{reason}", f"  message: {outcome['message']}"]
+    if outcome["error_message"] not in (None, outcome["message"]):
+        lines.append(f"  error message: {outcome['error_message']}")
+    if outcome["evidence"]:
+        lines.append(f"  evidence: {outcome['evidence']}")
     if outcome["undelivered"]:
-        say(
+        lines.append(
             f"  undelivered: {outcome['undelivered']} messages could not be told to the control plane; they are kept "
-            "and delivered first next time\n"
+            "and delivered first next time"
         )
+    if outcome["refused"]:
+        lines.append(f"  refused: {outcome['refused']} messages that the control plane would not take; they are kept")
+    return "\n".join(lines) + "\n"

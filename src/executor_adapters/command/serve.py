@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from executor_adapters.command.outcome import ExitCode
+from executor_adapters.command.exit_codes import ExitCode
 from executor_core.errors import InvalidInput
 
 

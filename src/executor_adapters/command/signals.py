@@ -1,7 +1,7 @@
 """Signals: SIGTERM, SIGINT and SIGHUP end the waits of a clock; what is under way is then left in good order."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -11,13 +11,17 @@ SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP"
 
 
 @contextmanager
-def interrupting(clock: SystemClock) -> Iterator[None]:
-    """Let signals interrupt `clock` while the block runs; restore the handlers afterwards."""
+def interrupting(clock: SystemClock) -> Generator[None]:
+    """Let signals interrupt `clock` while the block runs; restore the handlers afterwards.
+
+    A signal that the caller had ignored, as ``nohup`` does with SIGHUP, stays ignored.
+    """
 
     def handle(_number: int, _frame: FrameType | None) -> None:
         clock.interrupt()
 
-    before = {number: signal.signal(number, handle) for number in SIGNALS}
+    heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handle) for number in heard}
     try:
         yield
     finally:

@@ -1,12 +1,13 @@
 """``executor verify``: the verdict from recorded evidence alone."""
 
 import argparse
-import json
-import sys
 
-from executor_adapters.command.inputs import read_document
-from executor_adapters.command.outcome import ExitCode
+from executor_adapters.command.exit_codes import ExitCode
+from executor_adapters.command.inputs import called, read_document
+from executor_adapters.command.output import say, say_object
+from executor_core.errors import InvalidInput
 from executor_core.evidence import Evidence
+from executor_core.metrics import EvidenceError
 from executor_core.model import VerificationStatus
 from executor_core.verdict import Verdict
 from executor_core.verification import verify_evidence
@@ -23,12 +24,15 @@ def verify(arguments: argparse.Namespace) -> int:
 
     Raises `InvalidInput`, naming the field, for evidence that is malformed.
     """
-    verdict = verify_evidence(Evidence.from_json(read_document(arguments.evidence)))
+    document = read_document(arguments.evidence)
+    try:
+        verdict = verify_evidence(Evidence.from_json(document))
+    except EvidenceError as error:
+        raise InvalidInput(f"{called(arguments.evidence)}: {error}") from None
     if arguments.json:
-        json.dump(verdict.model_dump(mode="json"), sys.stdout, ensure_ascii=False)
-        sys.stdout.write("\n")
+        say_object(verdict.model_dump(mode="json", exclude={"extend"}))
     else:
-        sys.stdout.write(describe(verdict))
+        say(describe(verdict))
     return _EXIT[verdict.status]
 
 

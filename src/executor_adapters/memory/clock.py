@@ -9,7 +9,8 @@ START = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 class FakeClock:
     """The `Clock` of tests: a wait of half an hour takes no time, and then it is half an hour later.
 
-    The wall clock can be set, as an operator might; the monotonic one can't.
+    The wall clock can be set, as an operator might; the monotonic one can't. `interrupt` is the signal that ends
+    a worker: from then on a `wait` returns at once.
 
         >>> clock = FakeClock()
         >>> clock.wait(timedelta(minutes=30))
@@ -21,6 +22,7 @@ class FakeClock:
         self._lock = threading.Lock()
         self._monotonic = timedelta(seconds=1000)  # not 0: it means nothing outside this process
         self._wall_at_zero = start - self._monotonic
+        self._interrupted = threading.Event()
 
     def now(self) -> datetime:
         with self._lock:
@@ -31,7 +33,20 @@ class FakeClock:
             return self._monotonic
 
     def wait(self, duration: timedelta) -> None:
+        if not self._interrupted.is_set():
+            self.wait_anyway(duration)
+
+    def wait_anyway(self, duration: timedelta) -> None:
         self.advance(max(duration, timedelta()))
+
+    def interrupt(self) -> None:
+        """Make every later `wait` return at once."""
+        self._interrupted.set()
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether `interrupt` was called."""
+        return self._interrupted.is_set()
 
     def advance(self, duration: timedelta) -> None:
         """Let `duration` pass."""

@@ -1,0 +1,251 @@
+"""The worker on the fakes; its clock moves when everything waits, so that nothing here takes time."""
+
+import threading
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+from executor_adapters.driving import STILL_BUILDING, STOPPED
+from executor_adapters.memory import FakeDatabase, FakeWorld
+from executor_adapters.worker import POLL, End, Worker
+from executor_core.carrying import Finished, Interrupted, NotClaimed, Rules, Step, Waiting
+from executor_core.engine import Engine
+from executor_core.errors import CheckpointUnusable, InvalidInput, Refused, Unavailable
+from executor_core.model import ExecutionRun, ExecutionStatus, RunId, WorkerId
+from executor_core.pacing import Pacing
+
+SHORT = Rules(
+    pacing=Pacing(
+        baseline_window=timedelta(seconds=30), after_window=timedelta(seconds=30), extended_window=timedelta(0)
+    )
+)
+
+
+class Watched(Engine):
+    """An engine that finds out how many steps of one run, and how many runs, it was given at once."""
+
+    def __init__(self, world: FakeWorld) -> None:
+        super().__init__(ports=world.ports(), worker_id=WorkerId("worker-1"), rules=SHORT)
+        self.most_steps_of_a_run = 0
+        self.seen: set[str] = set()
+        self.break_on: dict[str, Exception] = {}
+        self._guard = threading.Lock()
+        self._steps: Counter[str] = Counter()
+
+    def advance(self, run: ExecutionRun) -> Step:
+        with self._guard:
+            self._steps[run.id] += 1
+            self.seen.add(run.id)
+            self.most_steps_of_a_run = max(self.most_steps_of_a_run, self._steps[run.id])
+        try:
+            if run.id in self.break_on:
+                raise self.break_on[run.id]
+            return super().advance(run)
+        finally:
+            with self._guard:
+                self._steps[run.id] -= 1
+
+
+class House:
+    """A world whose table has many columns, an engine, a worker, and the runs that ended."""
+
+    def __init__(self, *, runs_at_once: int = 100, threads: int = 4) -> None:
+        self.world = FakeWorld()
+        self.engine = Watched(self.world)
+        self.ends: dict[str, End] = {}
+        self.worker = Worker(
+            engine=self.engine,
+            control_plane=self.world.control_plane,
+            clock=self.world.clock,
+            runs_at_once=runs_at_once,
+            threads=threads,
+            ended=self._ended,
+        )
+
+    def _ended(self, run: ExecutionRun, end: End) -> None:
+        self.ends[run.id] = end
+
+    def schedule(self, count: int) -> list[str]:
+        """Runs on tables of their own."""
+        ids = [f"run-{number}" for number in range(count)]
+        for number, run_id in enumerate(ids):
+            self.world.server.add_table(f"t{number}", {"id": "int", "customer_id": "int"})
+            run = self.world.run("customer_id", run_id=run_id)
+            self.world.control_plane.schedule(run.model_copy(update={"table_name": f"t{number}", "query_digests": ()}))
+        return ids
+
+    def status(self, run_id: str) -> ExecutionStatus:
+        return self.world.control_plane.run(RunId(run_id)).status
+
+    def interrupt_when(self, call: str) -> None:
+        self.world.database.on(call, self.world.clock.interrupt)
+
+
+def test_many_runs_come_to_their_ends() -> None:
+    house = House()
+    ids = house.schedule(12)
+    house.worker.work(once=True)
+    assert sorted(house.ends) == sorted(ids)
+    assert all(isinstance(end, Finished) for end in house.ends.values())
+    assert {house.status(run_id) for run_id in ids} == {ExecutionStatus.COMPLETED}
+    assert len(house.world.server.statements) == 12
+
+
+def test_once_ends_at_once_when_there_is_nothing_to_do() -> None:
+    house = House()
+    before = house.world.clock.now()
+    house.worker.work(once=True)
+    assert house.world.clock.now() == before
+
+
+def test_no_two_steps_of_one_run_run_at_once() -> None:
+    house = House(threads=8)
+    house.schedule(6)
+    house.worker.work(once=True)
+    assert house.engine.most_steps_of_a_run == 1
+
+
+def test_no_more_runs_are_carried_than_were_allowed() -> None:
+    house = House(runs_at_once=2)
+    ids = house.schedule(5)
+    carried: set[str] = set()
+    most = 0
+
+    def count() -> None:
+        nonlocal most
+        carried.update(house.engine.seen)
+        most = max(most, len(carried - house.ends.keys()))
+
+    house.world.database.on("snapshot", count)
+    house.worker.work(once=True)
+    assert most == 2
+    assert sorted(house.ends) == ids
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("a bug"), Unavailable("the disk is full")], ids=["unforeseen", "foreseen"]
+)
+def test_a_run_that_goes_wrong_is_let_go_and_the_others_do_not_notice(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    house = House()
+    house.schedule(3)
+    house.engine.break_on["run-1"] = error
+    house.worker.work(once=True)
+    assert isinstance(house.ends.pop("run-1"), Interrupted)
+    assert all(isinstance(end, Finished) for end in house.ends.values())
+    assert len(house.ends) == 2
+    assert f"run run-1 is left: {error}" in caplog.text
+
+
+@pytest.mark.parametrize("error", [InvalidInput("conn-9 is not configured"), CheckpointUnusable("torn")])
+def test_a_run_that_can_not_be_begun_is_left_alone(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
+    house = House()
+    house.schedule(2)
+    house.engine.break_on["run-0"] = error
+    house.worker.work(once=True)
+    assert house.ends["run-0"] == NotClaimed(str(error))
+    assert house.status("run-0") is ExecutionStatus.SCHEDULED
+    assert isinstance(house.ends["run-1"], Finished)
+    assert str(error) in caplog.text
+
+
+def test_runs_that_rest_do_not_hide_those_behind_them() -> None:
+    house = House(runs_at_once=1)
+    house.schedule(3)
+    house.engine.break_on["run-0"] = house.engine.break_on["run-1"] = InvalidInput("not configured")
+    house.worker.work(once=True)
+    assert isinstance(house.ends["run-2"], Finished)
+
+
+def test_a_run_that_was_not_claimed_is_tried_again_later() -> None:
+    house = House()
+    house.schedule(1)
+    house.world.control_plane.fail("claim", Unavailable("HTTP 500"), times=1)
+    ends: list[End] = []
+
+    def ended(run: ExecutionRun, end: End) -> None:
+        ends.append(end)
+        if isinstance(end, Finished):
+            house.world.clock.interrupt()
+
+    Worker(engine=house.engine, control_plane=house.world.control_plane, clock=house.world.clock, ended=ended).work()
+    assert [type(end) for end in ends] == [NotClaimed, Finished]
+
+
+@pytest.mark.parametrize("error", [Unavailable("no connection"), Refused("no such call", number=404)])
+def test_a_first_listing_that_fails_is_raised(error: Exception) -> None:
+    house = House()
+    house.world.control_plane.fail("scheduled_runs", error)  # type: ignore[arg-type]
+    with pytest.raises(type(error), match=str(error)):
+        house.worker.work()
+
+
+def test_later_listings_that_fail_are_waited_out(caplog: pytest.LogCaptureFixture) -> None:
+    house = House(runs_at_once=1)
+    house.schedule(2)
+    house.world.control_plane.fail("scheduled_runs", Unavailable("no connection"), times=2, after=1)
+    before = house.world.clock.now()
+    house.worker.work(once=True)
+    assert all(isinstance(end, Finished) for end in house.ends.values())
+    assert len(house.ends) == 2
+    assert caplog.text.count("can't be listed: no connection") == 2
+    assert house.world.clock.now() - before > 2 * POLL
+
+
+@pytest.mark.parametrize("call", ["snapshot", "start_build"])
+def test_interrupted_it_hands_every_run_back(call: str) -> None:
+    house = House()
+    ids = house.schedule(5)
+    house.interrupt_when(call)
+    house.worker.work()
+    assert house.ends
+    assert set(house.ends.values()) == {Interrupted(STOPPED)}
+    claimable = {run.id for run in house.world.control_plane.scheduled_runs(100)}
+    assert claimable == set(ids)
+    for number in range(5):
+        assert house.world.server.change(f"t{number}") is None
+        assert set(house.world.server.indexes(f"t{number}")) == {"PRIMARY"}
+    another = Engine(
+        ports=house.world.ports(FakeDatabase(house.world.server)), worker_id=WorkerId("worker-2"), rules=SHORT
+    )
+    run = house.world.control_plane.run(RunId(next(iter(house.ends))))
+    assert isinstance(another.advance(run), Waiting)
+
+
+def test_runs_that_were_not_begun_are_not_spoken_of_when_it_is_interrupted() -> None:
+    house = House(threads=1)
+    house.schedule(3)
+    house.world.control_plane.on("claim", house.world.clock.interrupt)
+    house.worker.work()
+    assert house.ends == {"run-0": Interrupted(STOPPED)}
+    assert house.engine.seen == {"run-0"}
+
+
+def test_a_build_that_does_not_end_is_told_and_not_waited_for_for_ever() -> None:
+    house = House()
+    house.schedule(1)
+    house.world.server.build_time = timedelta(hours=1)
+    house.world.database.fail("stop_build", Unavailable("too many connections"))
+    house.interrupt_when("start_build")
+    house.worker.work()
+    assert house.ends == {"run-0": Interrupted(f"{STOPPED}; {STILL_BUILDING}")}
+
+
+def test_setting_the_wall_clock_back_keeps_no_run_waiting() -> None:
+    house = House()
+    house.schedule(1)
+    set_back = False
+
+    def an_hour_back() -> None:
+        nonlocal set_back
+        if not set_back:
+            set_back = True
+            house.world.clock.set_wall_clock(house.world.clock.now() - timedelta(hours=1))
+
+    house.world.database.on("inspect", an_hour_back)
+    before = house.world.clock.monotonic()
+    house.worker.work(once=True)
+    assert "run-0" in house.ends
+    assert house.world.clock.monotonic() - before < timedelta(minutes=10)
