@@ -1,8 +1,8 @@
 """One build: the statement that adds the index, sent once, on a connection and a thread of its own.
 
-The connection is opened and takes the table's advisory lock before the thread starts, so whatever goes wrong
-until then is raised where it was asked for. The lock then lives as long as the statement: if this process
-dies, the server goes on building, and whoever finds the lock held finds the build.
+The connection is opened and takes the table's advisory lock, and the lock sentinel opens its own, before the
+thread starts, so whatever goes wrong until then is raised where it was asked for. The lock then lives as long as
+the statement: if this process dies, the server goes on building, and whoever finds the lock held finds the build.
 """
 
 import threading
@@ -10,8 +10,10 @@ from datetime import timedelta
 
 from executor_adapters.mysql.connection import Connection, Connector
 from executor_adapters.mysql.errors import StatementFailed
+from executor_adapters.mysql.locks import Guarded
+from executor_adapters.mysql.sentinel import GaveWay, Sentinel
 from executor_core import ddl
-from executor_core.errors import Unavailable
+from executor_core.errors import Refused, Unavailable
 from executor_core.ports import Clock
 from executor_core.target import BuildOrder, BuildOutcome, BuildReport
 
@@ -20,7 +22,7 @@ class Build:
     """A build that has been started. `report` is None until it has ended."""
 
     def __init__(self, connector: Connector, order: BuildOrder, clock: Clock) -> None:
-        """Take the advisory lock and send the statement; `BUSY` at once when the lock is not to be had.
+        """Take the advisory lock and send the statement, guarded; `BUSY` at once when the lock is not to be had.
 
         Raises `Unavailable` or `Refused` when no connection could be had, and `InvalidInput` when the order
         makes no statement; nothing was sent then.
@@ -39,6 +41,12 @@ class Build:
             connection.close()
             self.report = BuildReport(outcome=BuildOutcome.BUSY, error="another change holds the advisory lock")
             return
+        try:
+            guarded = Guarded.table_of(connection, order.index.table_name)
+            self._sentinel = Sentinel(connector, guarded, order.lock_wait, clock)
+        except (Unavailable, Refused):
+            connection.unlock_and_close(self._lock)
+            raise
         # The server goes on building whether or not we wait: a time-out would only make us lose sight of it.
         connection.lift_read_timeout()
         name = f"executor-build-{order.schema_name}.{order.index.table_name}"
@@ -56,7 +64,10 @@ class Build:
 
     def _added(self, connection: Connection, started: timedelta) -> BuildReport:
         try:
-            connection.rows(self._statement)
+            self._sentinel.run(connection, self._statement)
+        except GaveWay as gave_way:
+            elapsed = self._clock.monotonic() - started
+            return BuildReport(outcome=BuildOutcome.BUSY, error=gave_way.sentence, elapsed=elapsed)
         except StatementFailed as failure:
             elapsed = self._clock.monotonic() - started
             return BuildReport(

@@ -6,11 +6,14 @@ from datetime import timedelta
 from executor_adapters.mysql.catalogue import index_facts
 from executor_adapters.mysql.connection import Connection, Connector, Row
 from executor_adapters.mysql.errors import Reaction, StatementFailed
+from executor_adapters.mysql.locks import Guarded
+from executor_adapters.mysql.sentinel import GaveWay, Sentinel
 from executor_core import ddl
 from executor_core.ddl import Marker
 from executor_core.errors import Refused, Unavailable
 from executor_core.index_definition import IndexDefinition
 from executor_core.model import RunId
+from executor_core.ports import Clock
 from executor_core.target import RunningChange
 
 _NO_SUCH_THREAD = 1094
@@ -49,8 +52,10 @@ def stop_change(connection: Connection, change: RunningChange) -> None:
             raise
 
 
-def drop_built_index(connector: Connector, index: IndexDefinition, run_id: RunId, lock_wait: timedelta) -> None:
-    """Drop the index that `run_id` built, on a connection of its own; see the port for what it raises."""
+def drop_built_index(
+    connector: Connector, index: IndexDefinition, run_id: RunId, lock_wait: timedelta, clock: Clock
+) -> None:
+    """Drop the index that `run_id` built, guarded, on a connection of its own; see the port for what it raises."""
     connection = connector.open_changing(lock_wait)
     lock = ddl.advisory_lock(connection.database, index.table_name)
     try:
@@ -61,8 +66,11 @@ def drop_built_index(connector: Connector, index: IndexDefinition, run_id: RunId
                 return
         except StatementFailed as failure:
             raise failure.of_reading() from None
+        sentinel = Sentinel(connector, Guarded.table_of(connection, index.table_name), lock_wait, clock)
         try:
-            connection.rows(ddl.drop_index(connection.database, index.table_name, index.index_name))
+            sentinel.run(connection, ddl.drop_index(connection.database, index.table_name, index.index_name))
+        except GaveWay as gave_way:
+            raise Unavailable(gave_way.sentence) from None
         except StatementFailed as failure:
             if failure.reaction is not Reaction.GONE:
                 raise failure.of_change() from None

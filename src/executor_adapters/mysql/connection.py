@@ -60,11 +60,15 @@ class Connection:
 
     def __init__(self, wire: _Wire) -> None:
         self._wire = wire
-        version, database, case = self.row("SELECT VERSION(), DATABASE(), @@lower_case_table_names")
+        version, database, case, thread = self.row(
+            "SELECT VERSION(), DATABASE(), @@lower_case_table_names, CONNECTION_ID()"
+        )
         self.version = str(version)
         self.dialect: Dialect = dialect_of(self.version)
         self.database = str(database)
         """The schema, as this server spells it."""
+        self.connection_id = int(thread)
+        """What the server calls this connection."""
         self._lower_case = case == 1
 
     def table_name(self, name: str) -> str:
@@ -162,7 +166,8 @@ class Connector:
     def open_changing(self, lock_wait: timedelta) -> Connection:
         """Open a connection for one change, which waits for locks no longer than `lock_wait` (at least 1 s).
 
-        Raises what `open_reading` raises.
+        The server measures in whole seconds; shorter waits are the lock sentinel's. Raises what `open_reading`
+        raises.
         """
         connection = self._open(self.limits.read + lock_wait)
         try:

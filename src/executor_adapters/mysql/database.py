@@ -131,7 +131,7 @@ class MySQLTarget:
 
     def drop_index(self, index: IndexDefinition, run_id: RunId, lock_wait: timedelta) -> None:
         """Drop the index that `run_id` built, checked under the advisory lock."""
-        changes.drop_built_index(self._connector, index, run_id, lock_wait)
+        changes.drop_built_index(self._connector, index, run_id, lock_wait, self._clock)
 
     def choose_digests(self, index: IndexDefinition, targets: Sequence[str]) -> Sequence[WatchedDigest]:
         """Return the digests to watch, the targets first."""
