@@ -22,6 +22,7 @@ from executor_adapters.saas.control_plane import HttpControlPlane
 from executor_adapters.settings import Settings
 from executor_core.carrying import Ports, Rules
 from executor_core.engine import Engine
+from executor_core.exposure import Exposure
 from executor_core.model import WorkerId
 from executor_core.pacing import Pacing
 from executor_core.policy import Policy
@@ -48,6 +49,10 @@ def _state_dir(settings: Settings) -> Path:
 
 def _evidence_dir(settings: Settings) -> Path:
     return settings.state_dir / "evidence"
+
+
+def _exposure(settings: Settings) -> Exposure:
+    return settings.exposure
 
 
 def _worker_id(settings: Settings) -> WorkerId:
@@ -80,7 +85,10 @@ class Production(containers.DeclarativeContainer):
     )
     pacing: providers.Provider[Pacing] = providers.Callable(Settings.pacing, settings)
     verification: providers.Provider[Policy] = providers.ThreadSafeSingleton(Policy)
-    rules: providers.Provider[Rules] = providers.ThreadSafeSingleton(Rules, pacing=pacing, verification=verification)
+    exposure: providers.Provider[Exposure] = providers.Callable(_exposure, settings)
+    rules: providers.Provider[Rules] = providers.ThreadSafeSingleton(
+        Rules, pacing=pacing, exposure=exposure, verification=verification
+    )
     worker_id: providers.Provider[WorkerId] = providers.Callable(_worker_id, settings)
     engine: providers.Provider[Engine] = providers.ThreadSafeSingleton(
         Engine, ports=ports, worker_id=worker_id, rules=rules

@@ -9,7 +9,6 @@ import secrets
 import socket
 from collections.abc import Mapping
 from datetime import timedelta
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +17,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from executor_adapters.durations import parse_duration
 from executor_core.errors import InvalidInput
+from executor_core.exposure import Exposure
 from executor_core.pacing import Pacing
 
 
@@ -31,12 +31,6 @@ def _duration(value: Any) -> timedelta:
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
-
-
-class Exposure(StrEnum):
-    """How a new index is shown to the optimizer: `DIRECT`, visible as soon as it is built."""
-
-    DIRECT = "direct"
 
 
 def default_state_dir(environment: Mapping[str, str] | None = None) -> Path:
@@ -71,8 +65,9 @@ class Settings(BaseSettings):
     state_dir: Path = Field(default_factory=default_state_dir, validation_alias="EXECUTOR_STATE_DIR")
     api_timeout: Duration = Field(timedelta(seconds=5), validation_alias="EXECUTOR_API_TIMEOUT")
     lock_wait: Duration = Field(_PACING.lock_wait, validation_alias="EXECUTOR_LOCK_WAIT")
-    exposure: Exposure = Field(Exposure.DIRECT, validation_alias="EXECUTOR_EXPOSURE")
+    exposure: Exposure = Field(Exposure.STAGED, validation_alias="EXECUTOR_EXPOSURE")
     build_patience: Duration = Field(_PACING.build_patience, validation_alias="EXECUTOR_BUILD_PATIENCE")
+    drain_patience: Duration = Field(_PACING.drain_patience, validation_alias="EXECUTOR_DRAIN_PATIENCE")
     rollback_patience: Duration = Field(_PACING.rollback_patience, validation_alias="EXECUTOR_ROLLBACK_PATIENCE")
     kill_switch_interval: Duration = Field(
         _PACING.kill_switch_interval, validation_alias="EXECUTOR_KILL_SWITCH_INTERVAL"
@@ -112,6 +107,7 @@ class Settings(BaseSettings):
             settle=self.settle,
             lock_wait=self.lock_wait,
             build_patience=self.build_patience,
+            drain_patience=self.drain_patience,
             rollback_patience=self.rollback_patience,
             kill_switch_interval=self.kill_switch_interval,
         )

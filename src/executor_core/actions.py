@@ -63,6 +63,21 @@ class StopBuild:
 
 
 @dataclass(frozen=True, slots=True)
+class Drain:
+    """Look which of the transactions that were open when the build had ended are open still."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForeseePlans:
+    """Ask the optimizer, before the index is published, if anything would use it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishIndex:
+    """Show the hidden index to the optimizer."""
+
+
+@dataclass(frozen=True, slots=True)
 class Judge:
     """Reach the verdict from the samples; `final` when no more of them can come."""
 
@@ -110,6 +125,9 @@ Action = (
     | StartBuild
     | WatchBuild
     | StopBuild
+    | Drain
+    | ForeseePlans
+    | PublishIndex
     | Judge
     | DropIndex
     | Postpone

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from executor_core.delivery import Delivery
+from executor_core.exposure import Exposure
 from executor_core.index_definition import IndexDefinition
 from executor_core.lease import Lease
 from executor_core.look import Sight
@@ -43,9 +44,10 @@ class Ports:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What an operator may set: how patient runs are, and how the verdict is reached."""
+    """What an operator may set: how patient runs are, how an index is exposed, and how the verdict is reached."""
 
     pacing: Pacing = field(default_factory=Pacing)
+    exposure: Exposure = Exposure.STAGED
     verification: Policy = field(default_factory=Policy)
 
 

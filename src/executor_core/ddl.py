@@ -1,19 +1,26 @@
-"""The text of the change: the statement that adds the index, the one that drops it, and the ownership marker.
+"""The text of the change: the statements that add, publish and drop the index, and the ownership marker.
 
-Statements are made from parsed definitions only; every identifier is quoted. An addition always carries
+Statements are made from parsed definitions only; every identifier is quoted. Each always carries
 ``ALGORITHM=INPLACE, LOCK=NONE``: what a server can't do so is not done.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from types import MappingProxyType
 
 from executor_core.errors import InvalidInput
+from executor_core.flavor import Flavor
 from executor_core.index_definition import IndexDefinition
 from executor_core.model import RunId
 
 MAX_COMMENT = 1024
 MAX_LOCK_NAME = 64
+HIDDEN: Mapping[Flavor, str] = MappingProxyType({Flavor.MYSQL: "INVISIBLE", Flavor.MARIADB: "IGNORED"})
+"""What each family calls an index that is kept up to date, and that the optimizer does not use."""
+
+PUBLISHED: Mapping[Flavor, str] = MappingProxyType({Flavor.MYSQL: "VISIBLE", Flavor.MARIADB: "NOT IGNORED"})
 _MARKER = re.compile(r"executor:run=(?P<run>[^\s;]+);attempt=(?P<attempt>[1-9][0-9]{0,8})")
 
 
@@ -60,8 +67,8 @@ def quote_text(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def add_index(schema_name: str, index: IndexDefinition, marker: Marker) -> str:
-    """Return the one statement that adds `index`, online, marked as ours.
+def add_index(schema_name: str, index: IndexDefinition, marker: Marker, *, hidden_on: Flavor | None = None) -> str:
+    """Return the one statement that adds `index`, online, marked as ours; `hidden_on` that family, out of sight.
 
     Raises `InvalidInput` when the marker does not fit into a comment.
     """
@@ -74,10 +81,19 @@ def add_index(schema_name: str, index: IndexDefinition, marker: Marker) -> str:
         + (" DESC" if part.descending else "")
         for part in index.key_parts
     )
+    hidden = "" if hidden_on is None else f" {HIDDEN[hidden_on]}"
     return (
         f"ALTER TABLE {quote_identifier(schema_name)}.{quote_identifier(index.table_name)} "
-        f"ADD INDEX {quote_identifier(index.index_name)} ({parts}) COMMENT {quote_text(comment)}, "
+        f"ADD INDEX {quote_identifier(index.index_name)} ({parts}) COMMENT {quote_text(comment)}{hidden}, "
         "ALGORITHM=INPLACE, LOCK=NONE"
+    )
+
+
+def publish_index(schema_name: str, table_name: str, index_name: str, flavor: Flavor) -> str:
+    """Return the statement that shows the optimizer an index that was hidden, online."""
+    return (
+        f"ALTER TABLE {quote_identifier(schema_name)}.{quote_identifier(table_name)} "
+        f"ALTER INDEX {quote_identifier(index_name)} {PUBLISHED[flavor]}, ALGORITHM=INPLACE, LOCK=NONE"
     )
 
 

@@ -14,6 +14,7 @@ from executor_core.carrying import Carried, Ports, Rules
 from executor_core.ddl import Marker, add_index
 from executor_core.errors import ExecutorError, OutcomeUnknown, Refused, Unavailable
 from executor_core.evidence import Evidence, EvidenceIndex, EvidenceRun, EvidenceServer
+from executor_core.exposure import exposure_warning, is_hidden
 from executor_core.kill_switch import KillSwitchReading
 from executor_core.lifecycle import Event, Phase
 from executor_core.messages import Draft
@@ -30,7 +31,14 @@ from executor_core.verification import assess_baseline, verify_evidence
 
 LOOK_AGAIN = timedelta(seconds=1)
 BUILD_RETRY = (timedelta(seconds=1), timedelta(seconds=30))
-DROP_RETRY = (timedelta(seconds=1), timedelta(seconds=5))
+QUICK_RETRY = (timedelta(seconds=1), timedelta(seconds=5))
+POSTPONED_AS = MappingProxyType(
+    {
+        Phase.BUILDING: AuditAction.BUILD_POSTPONED,
+        Phase.PUBLISHING: AuditAction.PUBLISH_POSTPONED,
+        Phase.ROLLING_BACK: AuditAction.ROLLBACK_POSTPONED,
+    }
+)
 UNDECIDABLE = MappingProxyType(
     {
         "code": "undecidable",
@@ -85,9 +93,11 @@ class Effects:
         facts = carried.sight.target
         if facts is None:
             raise AssertionError("a preflight passes on what was seen")
+        found = preflight(facts, carried.index, carried.state.run_id)
+        exposed = exposure_warning(self.rules.exposure, facts)
         return [
             {"code": finding.code, "sentence": finding.sentence}
-            for finding in preflight(facts, carried.index, carried.state.run_id)
+            for finding in (*found, *([] if exposed is None else [exposed]))
             if finding.severity is Severity.WARNING
         ]
 
@@ -112,14 +122,15 @@ class Effects:
         try:
             facts = carried.target.inspect(carried.index)
         except (Unavailable, Refused, OutcomeUnknown) as error:
-            return self._could_not_look(carried, error)
+            return self.could_not_look(carried, error)
         carried.sight.target = facts
         carried.sight.look_error = carried.sight.unreachable_since = None
         if carried.state.server is None:
             carried.state = carried.state.model_copy(update={"server": facts.server})
         return None
 
-    def _could_not_look(self, carried: Carried, error: ExecutorError) -> datetime:
+    def could_not_look(self, carried: Carried, error: ExecutorError) -> datetime:
+        """Remember that the target could not be looked at, and say when to look again."""
         now = self.ports.clock.now()
         carried.sight.look_error = error
         carried.sight.unreachable_since = carried.sight.unreachable_since or now
@@ -133,7 +144,7 @@ class Effects:
         try:
             digests = carried.target.choose_digests(carried.index, carried.state.run.query_digests)
         except (Unavailable, Refused, OutcomeUnknown) as error:
-            return self._could_not_look(carried, error)
+            return self.could_not_look(carried, error)
         carried.sight.look_error = carried.sight.unreachable_since = None
         now = self.ports.clock.now()
         window = WindowPlan(begins_at=now, ends_at=now + self.rules.pacing.baseline_window, next_sample_at=now)
@@ -150,12 +161,12 @@ class Effects:
             try:
                 digests = carried.target.choose_digests(carried.index, state.run.query_digests)
             except (Unavailable, Refused, OutcomeUnknown) as error:
-                return self._could_not_look(carried, error)
+                return self.could_not_look(carried, error)
             state = state.model_copy(update={"digests": tuple(digests)})
         try:
             snapshot = carried.target.snapshot(carried.index, state.digests or ())
         except (Unavailable, Refused, OutcomeUnknown) as error:
-            return self._could_not_look(carried, error)
+            return self.could_not_look(carried, error)
         carried.sight.look_error = carried.sight.unreachable_since = None
         self.ports.checkpoints.add_sample(state.run_id, action.window, snapshot)
         now = self.ports.clock.now()
@@ -205,10 +216,13 @@ class Effects:
             raise AssertionError("a build begins after a look")
         schema_name = carried.target.schema_name
         marker = Marker(state.run_id, state.attempt + 1)
-        sql = add_index(schema_name, carried.index, marker)
+        # What was ordered once is ordered again: an earlier statement that was thought lost may have been the one.
+        hidden = is_hidden(self.rules.exposure, facts) if state.hidden is None else state.hidden
+        sql = add_index(schema_name, carried.index, marker, hidden_on=facts.server.flavor if hidden else None)
         changes: dict[str, Any] = {
             "attempt": marker.attempt,
             "executed_sql": sql,
+            "hidden": hidden,
             "give_up_at": state.give_up_at or now + self.rules.pacing.build_patience,
         }
         if state.indexes_before is None:
@@ -219,7 +233,11 @@ class Effects:
             draft.audited(AuditAction.BUILD_STARTED, now, {"attempt": marker.attempt, "executed_sql": sql}),
         )
         order = BuildOrder(
-            schema_name=schema_name, index=carried.index, marker=marker, lock_wait=self.rules.pacing.lock_wait
+            schema_name=schema_name,
+            index=carried.index,
+            marker=marker,
+            lock_wait=self.rules.pacing.lock_wait,
+            hidden=hidden,
         )
         carried.sight.build = carried.sight.target = None
         try:
@@ -265,23 +283,22 @@ class Effects:
     def postpone(self, carried: Carried, action: Postpone) -> datetime:
         """Come back to a busy table later."""
         state, now, pacing = carried.state, self.ports.clock.now(), self.rules.pacing
-        rolling_back = state.phase is Phase.ROLLING_BACK
-        first, most = DROP_RETRY if rolling_back else BUILD_RETRY
-        patience = pacing.rollback_patience if rolling_back else pacing.build_patience
+        first, most = BUILD_RETRY if state.phase is Phase.BUILDING else QUICK_RETRY
+        patience = pacing.rollback_patience if state.phase is Phase.ROLLING_BACK else pacing.build_patience
         wait = backoff(state.tries + 1, self.ports.jitter(), first=first, most=most)
         changes = {
             "tries": state.tries + 1,
             "wake_at": now + wait,
             "give_up_at": state.give_up_at or now + patience,
         }
-        name = AuditAction.ROLLBACK_POSTPONED if rolling_back else AuditAction.BUILD_POSTPONED
+        name = POSTPONED_AS[state.phase]
         details = {
             "why": action.why,
             "tries": state.tries + 1,
             "next_try_in_s": round(wait.total_seconds(), 3),
         }
         self.record(carried, Draft(state.model_copy(update=changes)).audited(name, now, details))
-        carried.sight.build = carried.sight.drop_error = carried.sight.target = None
+        carried.sight.build = carried.sight.drop_error = carried.sight.publish_error = carried.sight.target = None
         self.tell(carried, name.replace("_", ".", 1), **details)
         return now + wait
 

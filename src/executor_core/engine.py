@@ -18,11 +18,14 @@ from executor_core.actions import (
     AssessBaseline,
     ChooseDigests,
     Claim,
+    Drain,
     DropIndex,
+    ForeseePlans,
     Inspect,
     Judge,
     Move,
     Postpone,
+    PublishIndex,
     StartBuild,
     StopBuild,
     TakeSample,
@@ -56,6 +59,7 @@ from executor_core.model import ConnectionId, ExecutionRun, RunId, WorkerId
 from executor_core.moves import refused_by_scope
 from executor_core.planner import next_action
 from executor_core.ports import MessageKind
+from executor_core.publishing import Publishing
 from executor_core.scope import index_in_scope, schema_in_scope
 from executor_core.state import RunState
 
@@ -74,6 +78,7 @@ class Engine:
         self._worker_id = worker_id
         self._rules = rules or Rules()
         self._effects = Effects(ports, self._rules)
+        self._publishing = Publishing(self._effects)
         self._carried: dict[RunId, Carried] = {}
 
     def advance(self, run: ExecutionRun) -> Step:
@@ -338,6 +343,14 @@ class Engine:
                 return effects.watch_build(carried)
             case StopBuild():
                 return effects.stop_build(carried, action)
+            case Drain():
+                return self._publishing.drain(carried)
+            case ForeseePlans():
+                self._publishing.foresee_plans(carried)
+                return None
+            case PublishIndex():
+                self._publishing.publish_index(carried)
+                return None
             case Judge():
                 effects.judge(carried, action)
                 return None

@@ -23,6 +23,8 @@ class Phase(StrEnum):
     BUILDING = "building"
     STOPPING_BUILD = "stopping_build"
     BUILT = "built"
+    DRAINING = "draining"
+    PUBLISHING = "publishing"
     WATCHING = "watching"
     ROLLING_BACK = "rolling_back"
     COMPLETED = "completed"
@@ -48,6 +50,12 @@ class Event(StrEnum):
     ONLINE_BUILD_REFUSED = "online_build_refused"
     POSTCHECK_PASSED = "postcheck_passed"
     POSTCHECK_FAILED = "postcheck_failed"
+    DRAIN_BEGUN = "drain_begun"
+    DRAIN_FINISHED = "drain_finished"
+    DRAIN_FAILED = "drain_failed"
+    INDEX_PUBLISHED = "index_published"
+    PUBLISH_FAILED = "publish_failed"
+    INDEX_UNUSED = "index_unused"
     VERIFICATION_SUCCEEDED = "verification_succeeded"
     VERIFICATION_INCONCLUSIVE = "verification_inconclusive"
     VERIFICATION_FAILED = "verification_failed"
@@ -90,8 +98,21 @@ TRANSITIONS: Mapping[tuple[Phase, Event], Phase] = MappingProxyType(
         (P.BUILT, E.KILL_SWITCH_ENGAGED): P.ROLLING_BACK,
         (P.BUILT, E.POSTCHECK_FAILED): P.ROLLING_BACK,
         (P.BUILT, E.POSTCHECK_PASSED): P.WATCHING,
+        (P.BUILT, E.DRAIN_BEGUN): P.DRAINING,
         (P.BUILT, E.INDEX_LOST): P.FAILED,
         (P.BUILT, E.PERSON_NEEDED): P.REQUIRES_MANUAL,
+        # A hidden index: first every transaction goes that its publication would break.
+        (P.DRAINING, E.KILL_SWITCH_ENGAGED): P.ROLLING_BACK,
+        (P.DRAINING, E.DRAIN_FINISHED): P.PUBLISHING,
+        (P.DRAINING, E.DRAIN_FAILED): P.ROLLING_BACK,
+        (P.DRAINING, E.INDEX_LOST): P.FAILED,
+        (P.DRAINING, E.PERSON_NEEDED): P.REQUIRES_MANUAL,
+        (P.PUBLISHING, E.KILL_SWITCH_ENGAGED): P.ROLLING_BACK,
+        (P.PUBLISHING, E.INDEX_PUBLISHED): P.WATCHING,
+        (P.PUBLISHING, E.INDEX_UNUSED): P.ROLLING_BACK,
+        (P.PUBLISHING, E.PUBLISH_FAILED): P.ROLLING_BACK,
+        (P.PUBLISHING, E.INDEX_LOST): P.FAILED,
+        (P.PUBLISHING, E.PERSON_NEEDED): P.REQUIRES_MANUAL,
         (P.WATCHING, E.KILL_SWITCH_ENGAGED): P.ROLLING_BACK,
         (P.WATCHING, E.VERIFICATION_SUCCEEDED): P.COMPLETED,
         (P.WATCHING, E.VERIFICATION_INCONCLUSIVE): P.COMPLETED,
@@ -113,6 +134,8 @@ STATUS: Mapping[Phase, ExecutionStatus] = MappingProxyType(
         P.BUILDING: ExecutionStatus.RUNNING,
         P.STOPPING_BUILD: ExecutionStatus.RUNNING,
         P.BUILT: ExecutionStatus.RUNNING,
+        P.DRAINING: ExecutionStatus.RUNNING,
+        P.PUBLISHING: ExecutionStatus.RUNNING,
         P.WATCHING: ExecutionStatus.RUNNING,
         P.ROLLING_BACK: ExecutionStatus.RUNNING,
         P.COMPLETED: ExecutionStatus.COMPLETED,

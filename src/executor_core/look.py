@@ -37,6 +37,12 @@ class Sight:
     look_error: ExecutorError | None = None
     """Why the last look at the target failed."""
     unreachable_since: datetime | None = None
+    drained_at: datetime | None = None
+    """When this process last looked for transactions that are still open."""
+    drain_error: Refused | None = None
+    """Why open transactions can't be seen any more."""
+    publish_error: ExecutorError | None = None
+    """Why the last try to publish failed."""
     drop_error: ExecutorError | None = None
     """Why the last drop failed."""
 
@@ -103,6 +109,18 @@ class Look:
             error_message=why,
         )
 
+    def lost(self, facts: TargetFacts) -> Move:
+        """End a run whose index is not what this run built any more."""
+        there = self.named(facts)
+        what = "is gone" if there is None else "was changed"
+        return Move(
+            event=Event.INDEX_LOST,
+            fail_reason=FailReason.VERIFICATION_FAILED if there is None else FailReason.EXECUTION_ERROR,
+            message=f"The index {self.index.index_name!r} that this run built {what}; somebody else did that, and "
+            "nothing more was touched.",
+            error_message=f"the index {self.index.index_name!r} {what}",
+        )
+
     # --- the kill switch ---------------------------------------------------------------------------------------------
 
     def reading(self) -> KillSwitchReading | None:
@@ -111,6 +129,11 @@ class Look:
         if latest is None or self.now - latest.at >= self.pacing.kill_switch_interval or latest.at > self.now:
             return None
         return latest
+
+    def soonest(self, due: datetime) -> datetime:
+        """The sooner of `due` and the next look at the kill switch."""
+        latest = self.sight.kill_switch
+        return due if latest is None else min(due, latest.at + self.pacing.kill_switch_interval)
 
     def stopped(self, latest: KillSwitchReading) -> Move | None:
         """The move that a switch demands while a run is under way, or None."""

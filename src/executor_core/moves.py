@@ -23,6 +23,9 @@ ANNOUNCED_AS = MappingProxyType(
         Event.BUILD_FAILED: AuditAction.BUILD_FAILED,
         Event.ONLINE_BUILD_REFUSED: AuditAction.BUILD_FAILED,
         Event.BUILD_STOPPED: AuditAction.BUILD_STOPPED,
+        Event.DRAIN_BEGUN: AuditAction.DRAIN_STARTED,
+        Event.DRAIN_FINISHED: AuditAction.DRAIN_COMPLETED,
+        Event.INDEX_PUBLISHED: AuditAction.INDEX_PUBLISHED,
         Event.INDEX_DROPPED: AuditAction.INDEX_DROPPED,
         Event.DROP_FAILED: AuditAction.ROLLBACK_FAILED,
     }
@@ -53,7 +56,7 @@ def moved(state: RunState, move: Move, index: IndexDefinition, schema_name: str,
         changes |= {"started_at": at, "taken_over": state.taken_over or move.details.get("taken_over", False)}
     if move.event is Event.BUILD_FINISHED:
         changes["built_at"] = at
-    if move.event is Event.POSTCHECK_PASSED:
+    if phase is Phase.WATCHING:
         begins_at = at + pacing.settle
         changes["after"] = WindowPlan(
             begins_at=begins_at, ends_at=begins_at + pacing.after_window, next_sample_at=begins_at

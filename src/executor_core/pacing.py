@@ -30,6 +30,8 @@ class Pacing:
     """How long a statement of ours may wait for a metadata lock, with others queueing behind it."""
     build_patience: timedelta = timedelta(minutes=5)
     """For how long a build that finds the table busy is tried again."""
+    drain_patience: timedelta = timedelta(minutes=10)
+    """For how long a hidden index waits for the transactions that were open when it had been built."""
     rollback_patience: timedelta = timedelta(minutes=1)
     """For how long a drop that finds the table busy is tried again."""
     outage_patience: timedelta = timedelta(minutes=1)
@@ -45,6 +47,7 @@ class Pacing:
             "settle",
             "kill_switch_trust",
             "build_patience",
+            "drain_patience",
             "rollback_patience",
             "outage_patience",
         ):

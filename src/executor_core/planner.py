@@ -30,10 +30,11 @@ from executor_core.actions import (
 from executor_core.errors import Refused
 from executor_core.index_definition import IndexDefinition
 from executor_core.lifecycle import Event, Phase
-from executor_core.look import Look, Sight
+from executor_core.look import Sight
 from executor_core.model import FailReason, VerificationStatus
 from executor_core.pacing import Pacing
 from executor_core.preflight import Severity, differences, name_taken, preflight
+from executor_core.staging import Staged
 from executor_core.state import RunState, Stop, WindowKind, WindowPlan
 from executor_core.target import BuildOutcome, BuildReport, IndexFacts, TargetFacts
 
@@ -56,6 +57,10 @@ def next_action(state: RunState, index: IndexDefinition, sight: Sight, now: date
             return plan.stop_build()
         case Phase.BUILT:
             return plan.post_check()
+        case Phase.DRAINING:
+            return plan.drain()
+        case Phase.PUBLISHING:
+            return plan.publish()
         case Phase.WATCHING:
             return plan.watch()
         case Phase.ROLLING_BACK:
@@ -67,7 +72,7 @@ def next_action(state: RunState, index: IndexDefinition, sight: Sight, now: date
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan(Look):
+class _Plan(Staged):
     """The rules, phase by phase."""
 
     def begin(self) -> Action:
@@ -156,11 +161,6 @@ class _Plan(Look):
         if self.now >= window.next_sample_at:
             return self.blind() or TakeSample(kind)
         return Wait(self.soonest(window.next_sample_at))
-
-    def soonest(self, due: datetime) -> datetime:
-        """The sooner of `due` and the next look at the kill switch."""
-        latest = self.sight.kill_switch
-        return due if latest is None else min(due, latest.at + self.pacing.kill_switch_interval)
 
     def build(self) -> Action:
         """Build once; after anything unclear, look before trying again."""
@@ -253,7 +253,10 @@ class _Plan(Look):
         )
 
     def post_check(self) -> Action:
-        """Pass the kill switch again, then compare all indexes with what was asked and what was there."""
+        """Pass the kill switch again, then compare all indexes with what was asked and what was there.
+
+        A hidden index goes on to be published, whoever ordered it; a visible one is watched.
+        """
         facts = self.sight.target
         if facts is None:
             return self.inspect()
@@ -268,6 +271,8 @@ class _Plan(Look):
         surprises: tuple[str, ...] = ()
         if not built.has_parts(self.index):
             surprises = (f"the index is not the one asked for: {described(built)}",)
+        if self.state.hidden == built.visible:  # without a record of the order it is None, and equal to neither
+            surprises += (f"the index is {'visible' if built.visible else 'hidden'}, and was not ordered so",)
         if self.state.indexes_before is not None and facts.table is not None:
             surprises += differences(self.state.indexes_before, facts.table, self.index)
         if surprises:
@@ -278,19 +283,7 @@ class _Plan(Look):
                 error_message=sentence,
                 details={"differences": list(surprises)},
             )
-        return Move(event=Event.POSTCHECK_PASSED)
-
-    def lost(self, facts: TargetFacts) -> Move:
-        """End a run whose index is not what this run built any more."""
-        there = self.named(facts)
-        what = "is gone" if there is None else "was changed"
-        return Move(
-            event=Event.INDEX_LOST,
-            fail_reason=FailReason.VERIFICATION_FAILED if there is None else FailReason.EXECUTION_ERROR,
-            message=f"The index {self.index.index_name!r} that this run built {what}; somebody else did that, and "
-            "nothing more was touched.",
-            error_message=f"the index {self.index.index_name!r} {what}",
-        )
+        return Move(event=Event.POSTCHECK_PASSED if built.visible else Event.DRAIN_BEGUN)
 
     def watch(self) -> Action:
         """Sample the window after the build, then judge; the index must really be there."""

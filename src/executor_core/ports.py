@@ -4,7 +4,7 @@ Adapters don't inherit from these. Each sentence below is held by a contract tes
 `executor_adapters.testing`, run against the in-memory fake and against the real thing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -145,6 +145,23 @@ class TargetDatabase(Protocol):
         """
         ...
 
+    def open_transactions(self) -> Mapping[str, str]:
+        """Return the transactions that may have a snapshot now, of all accounts and of any table: id to words.
+
+        What began before the call and is open during it is among them, unless its isolation level has no lasting
+        snapshot; our own connections are not. An id stays the same as long as its transaction is open. The words
+        say for people whose it is and how old. Raises `Refused` where those of other accounts can't be seen.
+        """
+        ...
+
+    def publish_index(self, index: IndexDefinition, run_id: RunId, lock_wait: timedelta) -> None:
+        """Show the optimizer the index that `run_id` built hidden, checked and guarded as a drop is.
+
+        An index that is visible already is no error. Raises what `drop_index` raises; an index that is not there
+        is `Refused` (no number).
+        """
+        ...
+
     def choose_digests(self, index: IndexDefinition, targets: Sequence[str]) -> Sequence[WatchedDigest]:
         """Return the digests to watch: the targets that the server knows in this schema, the table's heaviest
         others, and a few controls that do not touch the table. `targets` come first, in the order given; what else
@@ -161,7 +178,8 @@ class TargetDatabase(Protocol):
     def plans_using(self, index: IndexDefinition, digests: Sequence[WatchedDigest]) -> dict[str, bool]:
         """Return, for each digest whose statement can be explained, whether its plan uses the index.
 
-        Digests that can't be explained are missing. Nothing is executed.
+        An index of ours that is hidden counts as if it were visible. Digests that can't be explained are missing.
+        Nothing is executed.
         """
         ...
 

@@ -110,7 +110,13 @@ class RunState(BaseModel):
     """When the effect that is being retried (the build, the drop) is given up."""
     tries: int = 0
     """How often the effect of this phase has been tried."""
+    hidden: bool | None = None
+    """Whether the index was ordered out of the optimizer's sight; None as long as none was ordered."""
     built_at: Moment | None = None
+    draining: dict[str, str] | None = None
+    """What is left of the transactions that were open when the build had ended: by id, in words for people."""
+    useful: bool | None = None
+    """Whether the hidden index is worth publishing, once that was asked."""
     stop: Stop | None = None
 
     uses_index: dict[str, bool] | None = None
@@ -121,9 +127,11 @@ class RunState(BaseModel):
     def resumed(self, worker_id: WorkerId, at: datetime) -> "RunState":
         """This state as another process goes on from it: nothing that time alone has spoilt is held against the run.
 
-        A window that was cut short is begun anew, and what was being retried is retried with full patience.
+        A window that was cut short is begun anew, and what was being retried is retried with full patience. The
+        transactions to be waited for are seen afresh: their ids may have meant something only to another process.
         """
         changes: dict[str, object] = {"worker_id": worker_id, "tries": 0, "give_up_at": None, "wake_at": None}
+        changes["draining"] = None
         for name, window in (("baseline", self.baseline), ("after", self.after)):
             if window is not None:
                 changes[name] = window.begun_anew(at)

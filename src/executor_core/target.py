@@ -8,16 +8,10 @@ from datetime import timedelta
 from enum import StrEnum
 
 from executor_core.ddl import Marker
+from executor_core.flavor import Flavor
 from executor_core.index_definition import IndexDefinition, KeyPart
 from executor_core.metrics import DigestKey, DigestRole
 from executor_core.model import RunId
-
-
-class Flavor(StrEnum):
-    """The server's family."""
-
-    MYSQL = "mysql"
-    MARIADB = "mariadb"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +131,8 @@ class TargetFacts:
     server: ServerFacts
     table: TableFacts | None
     running: RunningChange | None = None
+    can_stage: bool = False
+    """Whether the server can hide an index and this account sees the open transactions of every account."""
 
 
 class BuildOutcome(StrEnum):
@@ -174,6 +170,8 @@ class BuildOrder:
     index: IndexDefinition
     marker: Marker
     lock_wait: timedelta
+    hidden: bool = False
+    """Whether the index is built out of the optimizer's sight, to be published later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

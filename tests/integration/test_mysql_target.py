@@ -27,10 +27,11 @@ from executor_adapters.mysql.errors import Reaction, StatementFailed
 from executor_core import ddl
 from executor_core.ddl import Marker
 from executor_core.errors import InvalidInput, OutcomeUnknown, Refused, Unavailable
+from executor_core.flavor import Flavor
 from executor_core.index_definition import IndexDefinition, KeyPart, parse_index_definition
 from executor_core.metrics import DigestKey, DigestRole
 from executor_core.model import RunId
-from executor_core.target import BuildOrder, BuildOutcome, BuildReport, Flavor, RunningChange
+from executor_core.target import BuildOrder, BuildOutcome, BuildReport, RunningChange
 
 pytestmark = pytest.mark.integration
 

@@ -150,7 +150,10 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     option("--state-dir", metavar="DIR", help="checkpoints and undelivered messages (EXECUTOR_STATE_DIR)")
     option("--api-timeout", metavar="5s", help="limit of each call (EXECUTOR_API_TIMEOUT)")
     option("--lock-wait", metavar="1s", help="how long others may queue behind our statement (EXECUTOR_LOCK_WAIT)")
-    option("--exposure", help="direct: the index is used as soon as it is built (EXECUTOR_EXPOSURE)")
+    option(
+        "--exposure",
+        help="staged: used when older transactions are gone; direct: at once (EXECUTOR_EXPOSURE)",
+    )
     option("--json", action="store_true", help="print exactly one JSON object")
 
 

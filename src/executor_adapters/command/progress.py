@@ -16,6 +16,8 @@ _PHASES = {
     Phase.BUILDING: "building the index online",
     Phase.STOPPING_BUILD: "stopping the build",
     Phase.BUILT: "the index is built; checking the kill switch again",
+    Phase.DRAINING: "the index is hidden until every older transaction is gone",
+    Phase.PUBLISHING: "publishing the index",
     Phase.WATCHING: "measuring the same queries with the index",
     Phase.ROLLING_BACK: "taking the index back",
 }
@@ -41,6 +43,8 @@ class ProgressLines:
                 self._show_live(f"{notice.run_id}  {fields['window']} window: {left}")
             case "build.progressed":
                 self._show_live(f"{notice.run_id}  {_build(fields)}")
+            case "drain.progressed":
+                self._show_live(f"{notice.run_id}  waiting for {fields['remaining']} older transactions")
             case _:
                 if (text := _line(notice)) is not None:
                     self.line(f"{notice.at:%H:%M:%S}  {notice.run_id}  {text}")
@@ -83,9 +87,9 @@ def _line(notice: Notice) -> str | None:
             if not fields["decidable"]:
                 return "these digests are too rare to be judged, even in the longest window"
             return "the baseline is noisy; measuring longer" if fields["extend"] else None
-        case "build.postponed" | "rollback.postponed":
+        case "build.postponed" | "publish.postponed" | "rollback.postponed":
             return f"the table is busy; trying again in {fields['next_try_in_s']} s: {fields['why']}"
-        case "target.unreachable" | "drop.failed" | "build.stop_failed":
+        case "target.unreachable" | "drop.failed" | "publish.failed" | "build.stop_failed":
             return f"{notice.name.replace('.', ' ')}: {fields['error']}"
         case "claim.refused":
             return f"not claimed: {fields['reason']}"

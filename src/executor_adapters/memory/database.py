@@ -1,6 +1,7 @@
 """A target database in memory: one client process of a `FakeServer`, with all that can happen between the two."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from executor_adapters.memory.faults import Faults
@@ -14,6 +15,7 @@ from executor_core.target import (
     BuildOrder,
     BuildOutcome,
     BuildReport,
+    IndexFacts,
     RunningChange,
     TargetFacts,
     WatchedDigest,
@@ -47,9 +49,9 @@ class FakeDatabase:
         self.faults.on(call, callback)
 
     def lose_connection(self, call: str, *, happened: bool) -> None:
-        """Lose the connection in the next ``start_build`` or ``drop_index``: the change `happened`, or never will.
+        """Lose the connection in the next ``start_build``, ``publish_index`` or ``drop_index``.
 
-        Nobody can tell which from the answer: a build is reported as `UNKNOWN`, a drop raises `OutcomeUnknown`.
+        The change `happened`, or never will. Nobody can tell which from the answer: a build is reported as `UNKNOWN`, the others raise `OutcomeUnknown`.
         """
         self._losses.setdefault(call, []).append(happened)
 
@@ -73,6 +75,7 @@ class FakeDatabase:
             server=self.server.facts(),
             table=self.server.table(index.table_name),
             running=self.server.change(index.table_name),
+            can_stage=self.server.can_stage,
         )
         self.faults.took_effect("inspect")
         return facts
@@ -118,23 +121,27 @@ class FakeDatabase:
 
     def drop_index(self, index: IndexDefinition, run_id: RunId, lock_wait: timedelta) -> None:
         self.faults.strike("drop_index")
-        if self.server.change(index.table_name) is not None:
-            raise Unavailable("the table's advisory lock is held by another connection")
-        table = self.server.table(index.table_name)
-        there = None if table is None else table.index_named(index.index_name)
+        there = self._ours(index, run_id)
         if there is not None:
-            if not there.is_built_by(run_id, index):
-                raise Refused(f"the index {index.index_name!r} was not built by run {run_id}; it was left alone")
-            if self.server.is_locked(index.table_name):
-                self.server.clock.wait(lock_wait)
-                if self.server.is_locked(index.table_name):
-                    raise Unavailable("the table's metadata lock was not to be had in time (1205)")
-            happened = self._lost("drop_index")
-            if happened is not False:
-                self.server.drop(index.table_name, there.name)
-            if happened is not None:
-                raise OutcomeUnknown("the connection was lost while the index was being dropped")
+            self._changing("drop_index", index, lock_wait, lambda: self.server.drop(index.table_name, there.name))
         self.faults.took_effect("drop_index")
+
+    def open_transactions(self) -> Mapping[str, str]:
+        self.faults.strike("open_transactions")
+        if not self.server.can_stage:
+            raise Refused("this account does not see the open transactions of every account")
+        seen = self.server.transactions()
+        self.faults.took_effect("open_transactions")
+        return seen
+
+    def publish_index(self, index: IndexDefinition, run_id: RunId, lock_wait: timedelta) -> None:
+        self.faults.strike("publish_index")
+        there = self._ours(index, run_id)
+        if there is None:
+            raise Refused(f"the index {index.index_name!r} is not there")
+        if not there.visible:
+            self._changing("publish_index", index, lock_wait, lambda: self.server.publish(index.table_name, there.name))
+        self.faults.took_effect("publish_index")
 
     def choose_digests(self, index: IndexDefinition, targets: Sequence[str]) -> Sequence[WatchedDigest]:
         self.faults.strike("choose_digests")
@@ -177,12 +184,35 @@ class FakeDatabase:
             if table is None or not query.explainable or query.table != index.table_name:
                 continue
             if self.server.statistics.key_of(query) in watched and not query.writes:
-                used = query.index_used(table.indexes)
+                shown = [replace(there, visible=there.visible or there.is_named(index)) for there in table.indexes]
+                used = query.index_used(shown)
                 plans[query.digest] = used is not None and used.is_named(index)
         self.faults.took_effect("plans_using")
         return plans
 
     # --- inside -------------------------------------------------------------------------------------------
+
+    def _ours(self, index: IndexDefinition, run_id: RunId) -> IndexFacts | None:
+        """Return the index as it is there, or None; refuse where it is somebody else's."""
+        if self.server.change(index.table_name) is not None:
+            raise Unavailable("the table's advisory lock is held by another connection")
+        table = self.server.table(index.table_name)
+        there = None if table is None else table.index_named(index.index_name)
+        if there is not None and not there.is_built_by(run_id, index):
+            raise Refused(f"the index {index.index_name!r} was not built by run {run_id}; it was left alone")
+        return there
+
+    def _changing(self, call: str, index: IndexDefinition, lock_wait: timedelta, change: Callable[[], None]) -> None:
+        """Wait for the metadata lock and make the change, as far as the connection lasts."""
+        if self.server.is_locked(index.table_name):
+            self.server.clock.wait(lock_wait)
+            if self.server.is_locked(index.table_name):
+                raise Unavailable("the table's metadata lock was not to be had in time (1205)")
+        happened = self._lost(call)
+        if happened is not False:
+            change()
+        if happened is not None:
+            raise OutcomeUnknown("the connection was lost while the index was being changed")
 
     def _report_of(self, build: Build) -> BuildReport | None:
         if build.connection_id in self._detached:

@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from executor_adapters.memory.workload import Query, Statistics
-from executor_core.ddl import Marker, add_index, drop_index
+from executor_core.ddl import Marker, add_index, drop_index, publish_index
+from executor_core.flavor import Flavor
 from executor_core.index_definition import parse_key_parts
 from executor_core.ports import Clock
 from executor_core.target import (
@@ -21,7 +22,6 @@ from executor_core.target import (
     BuildOutcome,
     BuildReport,
     ColumnFacts,
-    Flavor,
     ForeignKeyFacts,
     IndexFacts,
     RunningChange,
@@ -92,12 +92,14 @@ class FakeServer:
         self.statements: list[str] = []
         self.read_only = False
         self.performance_schema = True
+        self.can_stage = True
         self.clock = clock
         self._flavor = flavor
         self._lock = threading.RLock()
         self._tables: dict[str, TableFacts] = {}
         self._queries: dict[str, Query] = {}
         self._blocked = _Blocked()
+        self._transactions: dict[str, timedelta] = {}
         self._builds: list[Build] = []
         self._connections = 100
         self._started_at = clock.monotonic()
@@ -172,12 +174,25 @@ class FakeServer:
         with self._holding(self._blocked.advisory, table_name):
             yield
 
+    @contextmanager
+    def open_transaction(self) -> Generator[str]:
+        """Keep a transaction open that has a snapshot and no lock of any table; its id is returned."""
+        with self._lock:
+            name = str(self._connection())
+            self._transactions[name] = self.clock.monotonic()
+        try:
+            yield name
+        finally:
+            with self._lock:
+                self._transactions.pop(name, None)
+
     def restart(self) -> None:
         """Restart: statistics begin anew, builds under way are lost and leave nothing."""
         with self._lock:
             self.settle()
             for build in self.running():
                 self._end(build, BuildOutcome.UNKNOWN)
+            self._transactions.clear()
             self._statistics = self._new_statistics()
             self._started_at = self.clock.monotonic()
 
@@ -237,7 +252,8 @@ class FakeServer:
             if taken:
                 self._end(build, BuildOutcome.BUSY)
             else:
-                self.statements.append(add_index(order.schema_name, order.index, order.marker))
+                hidden_on = self._flavor if order.hidden else None
+                self.statements.append(add_index(order.schema_name, order.index, order.marker, hidden_on=hidden_on))
                 self.settle()
             return build
 
@@ -257,6 +273,24 @@ class FakeServer:
         with self._lock:
             self.statements.append(drop_index(self.schema_name, table_name, index_name))
             self.remove_index(table_name, index_name)
+
+    def publish(self, table_name: str, index_name: str) -> None:
+        """Show a hidden index of ours to the optimizer; the usage of the table's indexes is counted on."""
+        with self._lock:
+            self.settle()
+            self.statements.append(publish_index(self.schema_name, table_name, index_name, self._flavor))
+            table = self._tables[table_name]
+            shown = [replace(index, visible=index.visible or index.name == index_name) for index in table.indexes]
+            self._tables[table_name] = replace(table, indexes=tuple(shown))
+
+    def transactions(self) -> dict[str, str]:
+        """Return the open transactions by id, in words."""
+        with self._lock:
+            now = self.clock.monotonic()
+            return {
+                name: f"REPEATABLE READ of app@localhost, connection {name}, open for {(now - since).seconds} s"
+                for name, since in self._transactions.items()
+            }
 
     def queries(self) -> list[Query]:
         """Return what the application runs, in the order in which it was added."""
@@ -350,6 +384,7 @@ class FakeServer:
                 unique=False,
                 kind="BTREE",
                 comment=str(build.order.marker),
+                visible=not build.order.hidden,
             )
             self._alter(index.table_name, (*self._tables[index.table_name].indexes, added))
             self._end(build, BuildOutcome.DONE)

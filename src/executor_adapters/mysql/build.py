@@ -29,9 +29,15 @@ class Build:
         """
         self.report: BuildReport | None = None
         self._clock = clock
-        self._statement = ddl.add_index(order.schema_name, order.index, order.marker)
         self._lock = ddl.advisory_lock(order.schema_name, order.index.table_name)
+        ddl.add_index(order.schema_name, order.index, order.marker)  # raises before anything is opened
         connection = connector.open_changing(order.lock_wait)
+        self._statement = ddl.add_index(
+            order.schema_name,
+            order.index,
+            order.marker,
+            hidden_on=connection.dialect.flavor if order.hidden else None,
+        )
         try:
             locked = connection.try_lock(self._lock)
         except StatementFailed as failure:

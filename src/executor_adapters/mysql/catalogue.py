@@ -7,8 +7,9 @@ from operator import itemgetter
 from executor_adapters.mysql.connection import Connection, Row
 from executor_adapters.mysql.errors import StatementFailed
 from executor_core.errors import Refused
+from executor_core.flavor import Flavor
 from executor_core.index_definition import KeyPart
-from executor_core.target import ColumnFacts, Flavor, ForeignKeyFacts, IndexFacts, ServerFacts, TableFacts
+from executor_core.target import ColumnFacts, ForeignKeyFacts, IndexFacts, ServerFacts, TableFacts
 
 # MariaDB calls a table with row history SYSTEM VERSIONED.
 _BASE_TABLES = frozenset({"BASE TABLE", "SYSTEM VERSIONED"})

@@ -1,6 +1,7 @@
-"""Who holds a table's advisory lock and what it runs; ending it; and dropping an index under that lock."""
+"""Who holds a table's advisory lock and what it runs; ending it; and publishing or dropping an index under it."""
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
 
 from executor_adapters.mysql.catalogue import index_facts
@@ -14,7 +15,7 @@ from executor_core.errors import Refused, Unavailable
 from executor_core.index_definition import IndexDefinition
 from executor_core.model import RunId
 from executor_core.ports import Clock
-from executor_core.target import RunningChange
+from executor_core.target import IndexFacts, RunningChange
 
 _NO_SUCH_THREAD = 1094
 _STAGE = re.compile(r"stage/[^/]+/(?:alter table \((?P<step>[^)]*)\)|(?P<name>.+))")
@@ -56,19 +57,54 @@ def drop_built_index(
     connector: Connector, index: IndexDefinition, run_id: RunId, lock_wait: timedelta, clock: Clock
 ) -> None:
     """Drop the index that `run_id` built, guarded, on a connection of its own; see the port for what it raises."""
+
+    def drop(connection: Connection, there: IndexFacts | None) -> str | None:
+        if there is None:
+            return None
+        return ddl.drop_index(connection.database, index.table_name, index.index_name)
+
+    _change_built_index(connector, index, run_id, lock_wait, clock, drop)
+
+
+def publish_built_index(
+    connector: Connector, index: IndexDefinition, run_id: RunId, lock_wait: timedelta, clock: Clock
+) -> None:
+    """Show the optimizer the index that `run_id` built; see the port for what it raises."""
+
+    def publish(connection: Connection, there: IndexFacts | None) -> str | None:
+        if there is None:
+            raise Refused(f"the index {index.index_name} of the table {index.table_name} is not there")
+        if there.visible:
+            return None
+        flavor = connection.dialect.flavor
+        return ddl.publish_index(connection.database, index.table_name, index.index_name, flavor)
+
+    _change_built_index(connector, index, run_id, lock_wait, clock, publish)
+
+
+def _change_built_index(
+    connector: Connector,
+    index: IndexDefinition,
+    run_id: RunId,
+    lock_wait: timedelta,
+    clock: Clock,
+    statement: Callable[[Connection, IndexFacts | None], str | None],
+) -> None:
+    """Run the one statement that is still called for, if one is, under the advisory lock and guarded."""
     connection = connector.open_changing(lock_wait)
     lock = ddl.advisory_lock(connection.database, index.table_name)
     try:
         try:
             if not connection.try_lock(lock):
                 raise Unavailable(f"another change of the table {index.table_name} holds its advisory lock")
-            if not _is_there(connection, index, run_id):
-                return
+            sql = statement(connection, _built(connection, index, run_id))
         except StatementFailed as failure:
             raise failure.of_reading() from None
+        if sql is None:
+            return
         sentinel = Sentinel(connector, Guarded.table_of(connection, index.table_name), lock_wait, clock)
         try:
-            sentinel.run(connection, ddl.drop_index(connection.database, index.table_name, index.index_name))
+            sentinel.run(connection, sql)
         except GaveWay as gave_way:
             raise Unavailable(gave_way.sentence) from None
         except StatementFailed as failure:
@@ -91,17 +127,17 @@ def marker_of(statement: str) -> Marker | None:
     return marker if f"COMMENT {ddl.quote_text(str(marker))}" in statement else None
 
 
-def _is_there(connection: Connection, index: IndexDefinition, run_id: RunId) -> bool:
-    """Whether the index is there to be dropped; `Refused` when it is there and not ours."""
+def _built(connection: Connection, index: IndexDefinition, run_id: RunId) -> IndexFacts | None:
+    """Return the index as it is there, or None; `Refused` when it is there and not ours."""
     for facts in index_facts(connection, index.table_name):
         if facts.is_built_by(run_id, index):
-            return True
+            return facts
         if facts.is_named(index):
             raise Refused(
                 f"the index {index.index_name} of the table {index.table_name} is not the one that this run built:"
                 " it is left alone"
             )
-    return False
+    return None
 
 
 def _statement_of(connection: Connection, thread: int) -> tuple[str, str]:

@@ -1,12 +1,12 @@
 """The target database on MySQL and MariaDB: composes the rooms of this folder into the port."""
 
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from weakref import WeakSet
 
-from executor_adapters.mysql import catalogue, changes, explain, statistics
+from executor_adapters.mysql import catalogue, changes, explain, statistics, transactions
 from executor_adapters.mysql.build import Build
 from executor_adapters.mysql.connection import Connection, Connector, TimeLimits
 from executor_adapters.mysql.errors import StatementFailed
@@ -92,6 +92,7 @@ class MySQLTarget:
                 server=catalogue.server_facts(connection),
                 table=catalogue.table_facts(connection, index.table_name),
                 running=running,
+                can_stage=transactions.can_be_seen(connection),
             )
 
     def start_build(self, order: BuildOrder) -> None:
@@ -132,6 +133,15 @@ class MySQLTarget:
     def drop_index(self, index: IndexDefinition, run_id: RunId, lock_wait: timedelta) -> None:
         """Drop the index that `run_id` built, checked under the advisory lock."""
         changes.drop_built_index(self._connector, index, run_id, lock_wait, self._clock)
+
+    def open_transactions(self) -> Mapping[str, str]:
+        """Return the transactions of all accounts that may have a snapshot now, by id, in words."""
+        with self._reading() as connection:
+            return transactions.open_transactions(connection, self._clock)
+
+    def publish_index(self, index: IndexDefinition, run_id: RunId, lock_wait: timedelta) -> None:
+        """Show the optimizer the index that `run_id` built, checked under the advisory lock."""
+        changes.publish_built_index(self._connector, index, run_id, lock_wait, self._clock)
 
     def choose_digests(self, index: IndexDefinition, targets: Sequence[str]) -> Sequence[WatchedDigest]:
         """Return the digests to watch, the targets first."""

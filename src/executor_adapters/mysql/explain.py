@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from executor_adapters.mysql.catalogue import performance_schema_rows
+from executor_adapters.mysql.catalogue import index_facts, performance_schema_rows
 from executor_adapters.mysql.connection import Connection
 from executor_adapters.mysql.digest_text import is_cut_off
 from executor_adapters.mysql.errors import Reaction, StatementFailed
@@ -22,9 +22,17 @@ _MERGED = re.compile(r"(?:sort_union|sort_intersect|union|intersect)\((?P<keys>.
 
 
 def plans_using(connection: Connection, index: IndexDefinition, digests: Sequence[WatchedDigest]) -> dict[str, bool]:
-    """Return for each digest that can be explained whether its plan uses the index."""
+    """Return for each digest that can be explained whether its plan uses the index, or would if it were visible."""
     if not connection.dialect.samples:
         return {}
+    hidden = [there for there in index_facts(connection, index.table_name) if not there.visible]
+    if any(there.is_named(index) for there in hidden):
+        if len(hidden) > 1:  # the switch below shows all of them, so nothing is told of ours alone
+            return {}
+        # Set for this one purpose: no other statement of this connection would be planned otherwise.
+        connection.set_session({"optimizer_switch": "use_invisible_indexes=on"})
+    else:
+        connection.set_session({"optimizer_switch": "use_invisible_indexes=off"})
     connection.offer_session("explain_json_format_version", 1)
     ambiguous = _shares_its_name(connection, index)
     found: dict[str, bool] = {}

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from executor_core.errors import Refused
-from executor_core.target import Flavor
+from executor_core.flavor import Flavor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from executor_core.ddl import Marker
+from executor_core.flavor import Flavor
 from executor_core.index_definition import IndexDefinition, parse_index_definition
 from executor_core.lifecycle import Phase
 from executor_core.metrics import DigestKey, DigestRole
@@ -11,7 +12,6 @@ from executor_core.model import ExecutionRun, FailReason, RunId, WorkerId
 from executor_core.state import RunState, Stop, WindowPlan
 from executor_core.target import (
     ColumnFacts,
-    Flavor,
     IndexFacts,
     RunningChange,
     ServerFacts,

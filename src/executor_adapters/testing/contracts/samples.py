@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from executor_core.ddl import Marker
 from executor_core.evidence import Evidence, EvidenceIndex, EvidenceRun
+from executor_core.flavor import Flavor
 from executor_core.index_definition import KeyPart
 from executor_core.lifecycle import Phase
 from executor_core.metrics import DigestKey, DigestRole, DigestRow, Snapshot
@@ -19,7 +20,7 @@ from executor_core.model import (
 )
 from executor_core.ports import Message, MessageKind
 from executor_core.state import RunState, Stop, WindowPlan
-from executor_core.target import Flavor, IndexFacts, ServerFacts, WatchedDigest
+from executor_core.target import IndexFacts, ServerFacts, WatchedDigest
 from executor_core.verdict import MetricsComparison, Reason, ReasonCode, Verdict
 
 NOON = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
