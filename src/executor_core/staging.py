@@ -102,7 +102,6 @@ def _some(transactions: dict[str, str]) -> str:
     """Name a few transactions, with the verb that goes with their number."""
     named = "; ".join(list(transactions.values())[:NAMED_TRANSACTIONS])
     rest = len(transactions) - NAMED_TRANSACTIONS
-    named = named if rest <= 0 else f"{named} and {rest} more"
-    return (
-        f"a transaction ({named}) was" if len(transactions) == 1 else f"{len(transactions)} transactions ({named}) were"
-    )
+    if len(transactions) == 1:
+        return f"a transaction ({named}) was"
+    return f"{len(transactions)} transactions ({named if rest <= 0 else f'{named} and {rest} more'}) were"

@@ -26,6 +26,8 @@ HELPFUL = [
     Moment("audit", "baseline_metrics_collected"),
     Moment("audit", "build_started"),
     Moment("audit", "index_added"),
+    Moment("audit", "drain_started"),
+    Moment("audit", "index_published"),
     Moment("audit", "after_metrics_collected"),
     Moment("audit", "verification_completed"),
     Moment("audit", "status_change to completed"),

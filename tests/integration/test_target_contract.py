@@ -72,6 +72,13 @@ class ServerBench:
             cursor.execute("ROLLBACK")
 
     @contextmanager
+    def open_transaction(self) -> Iterator[None]:
+        with self._database.connect() as connection, connection.cursor() as cursor:
+            cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")
+            yield
+            cursor.execute("ROLLBACK")
+
+    @contextmanager
     def holding_advisory_lock(self) -> Iterator[None]:
         lock = advisory_lock(self._database.name, "orders")
         with self._database.connect() as connection, connection.cursor() as cursor:

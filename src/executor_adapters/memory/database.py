@@ -51,7 +51,8 @@ class FakeDatabase:
     def lose_connection(self, call: str, *, happened: bool) -> None:
         """Lose the connection in the next ``start_build``, ``publish_index`` or ``drop_index``.
 
-        The change `happened`, or never will. Nobody can tell which from the answer: a build is reported as `UNKNOWN`, the others raise `OutcomeUnknown`.
+        The change `happened`, or never will. Nobody can tell which from the answer: a build is reported as
+        `UNKNOWN`, the others raise `OutcomeUnknown`.
         """
         self._losses.setdefault(call, []).append(happened)
 

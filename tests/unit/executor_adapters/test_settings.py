@@ -44,7 +44,7 @@ def test_the_defaults(tmp_path: Path) -> None:
     assert settings.mysql_url is None
     assert settings.api_timeout == timedelta(seconds=5)
     assert settings.state_dir == tmp_path / ".local" / "state" / "executor"
-    assert settings.exposure is Exposure.DIRECT
+    assert settings.exposure is Exposure.STAGED
     assert settings.pacing() == Pacing()
 
 
@@ -80,7 +80,7 @@ def test_durations_are_read_as_people_write_them() -> None:
             "--baseline-window (EXECUTOR_BASELINE_WINDOW): 'five' is not a duration: write 90s, 5m or 1h",
         ),
         ({"worker_id": ""}, "--worker-id (EXECUTOR_WORKER_ID): String should have at least 1 character"),
-        ({"exposure": "staged"}, "--exposure (EXECUTOR_EXPOSURE): Input should be 'direct'"),
+        ({"exposure": "bold"}, "--exposure (EXECUTOR_EXPOSURE): Input should be 'staged' or 'direct'"),
     ],
 )
 def test_one_line_names_the_setting_that_is_wrong(options: dict[str, str], sentence: str) -> None:

@@ -12,10 +12,12 @@ from executor_core.ddl import (
     add_index,
     advisory_lock,
     drop_index,
+    publish_index,
     quote_identifier,
     quote_text,
 )
 from executor_core.errors import InvalidInput
+from executor_core.flavor import Flavor
 from executor_core.index_definition import IndexDefinition, KeyPart
 from executor_core.model import RunId
 
@@ -69,6 +71,22 @@ def test_the_addition_is_online_and_marked() -> None:
     assert add_index("shop", definition("customer_id"), MARKER) == (
         "ALTER TABLE `shop`.`orders` ADD INDEX `idx_customer` (`customer_id`) "
         "COMMENT 'executor:run=run-1;attempt=2', ALGORITHM=INPLACE, LOCK=NONE"
+    )
+
+
+@pytest.mark.parametrize(("flavor", "word"), [(Flavor.MYSQL, "INVISIBLE"), (Flavor.MARIADB, "IGNORED")])
+def test_a_hidden_addition_is_online_too(flavor: Flavor, word: str) -> None:
+    index = definition("a", name="i")
+    assert add_index("shop", index, Marker(RunId("r"), 1), hidden_on=flavor) == (
+        f"ALTER TABLE `shop`.`orders` ADD INDEX `i` (`a`) COMMENT 'executor:run=r;attempt=1' {word}, "
+        "ALGORITHM=INPLACE, LOCK=NONE"
+    )
+
+
+@pytest.mark.parametrize(("flavor", "word"), [(Flavor.MYSQL, "VISIBLE"), (Flavor.MARIADB, "NOT IGNORED")])
+def test_the_publication_is_online_and_every_identifier_is_quoted(flavor: Flavor, word: str) -> None:
+    assert publish_index("s`hop", "or`ders", "i`x", flavor) == (
+        f"ALTER TABLE `s``hop`.`or``ders` ALTER INDEX `i``x` {word}, ALGORITHM=INPLACE, LOCK=NONE"
     )
 
 

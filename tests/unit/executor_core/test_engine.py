@@ -35,6 +35,10 @@ def indexes(world: FakeWorld) -> set[str]:
     return set(world.server.indexes("orders"))
 
 
+def additions(world: FakeWorld) -> list[str]:
+    return [statement for statement in world.server.statements if "ADD INDEX" in statement]
+
+
 def switch_on(world: FakeWorld) -> None:
     world.control_plane.set_kill_switch(active=True, connection_id=CONNECTION, reason="incident")
 
@@ -55,6 +59,9 @@ def test_a_helpful_index_completes() -> None:
         "baseline_metrics_collected",
         "build_started",
         "index_added",
+        "drain_started",
+        "drain_completed",
+        "index_published",
         "after_metrics_collected",
         "verification_completed",
         "status_change",
@@ -73,7 +80,7 @@ def test_tc01_the_second_worker_touches_nothing() -> None:
     assert isinstance(refused, NotClaimed)
     assert world.control_plane.actions(RunId(run.id))[-1] == "claim_failed"
     assert end(first.carry(run)) == (ExecutionStatus.COMPLETED, None)
-    assert len(world.server.statements) == 1
+    assert len(additions(world)) == 1
 
 
 def test_tc02_a_kill_switch_before_the_start() -> None:
@@ -258,7 +265,7 @@ def test_a_lost_build_connection_is_looked_into_not_repeated() -> None:
     process.carry(run, until=entered("building"))
     process.database.lose_build_connection()
     assert end(process.carry(run)) == (ExecutionStatus.COMPLETED, None)
-    assert len(world.server.statements) == 1
+    assert len(additions(world)) == 1
 
 
 def test_a_kill_switch_in_the_middle_of_the_build_ends_the_statement() -> None:
@@ -404,7 +411,7 @@ def test_a_finished_run_is_not_carried_again() -> None:
     told = len(world.control_plane.audit)
     assert end(Process(world, "worker-2").carry(run)) == (ExecutionStatus.COMPLETED, None)
     assert len(world.control_plane.audit) == told
-    assert len(world.server.statements) == 1
+    assert len(additions(world)) == 1
 
 
 def test_a_stored_state_for_another_change_is_refused() -> None:

@@ -21,7 +21,7 @@ from executor_core.lifecycle import (
 )
 from executor_core.model import ExecutionStatus
 
-WITH_AN_INDEX_OF_OURS = {Phase.BUILT, Phase.WATCHING, Phase.ROLLING_BACK}
+WITH_AN_INDEX_OF_OURS = {Phase.BUILT, Phase.DRAINING, Phase.PUBLISHING, Phase.WATCHING, Phase.ROLLING_BACK}
 UNDER_WAY = set(Phase) - TERMINAL_PHASES
 
 
@@ -95,6 +95,8 @@ def test_with_an_index_of_ours_a_run_fails_only_if_its_drop_failed_or_the_index_
     }
     assert ways_to_fail == {
         (Phase.BUILT, Event.INDEX_LOST),
+        (Phase.DRAINING, Event.INDEX_LOST),
+        (Phase.PUBLISHING, Event.INDEX_LOST),
         (Phase.WATCHING, Event.INDEX_LOST),
         (Phase.ROLLING_BACK, Event.DROP_FAILED),
     }
@@ -125,6 +127,8 @@ def test_an_inconclusive_verification_never_takes_the_index_back() -> None:
         (Phase.SAMPLING_BASELINE, Phase.FAILED),
         (Phase.BUILDING, Phase.STOPPING_BUILD),
         (Phase.BUILT, Phase.ROLLING_BACK),
+        (Phase.DRAINING, Phase.ROLLING_BACK),
+        (Phase.PUBLISHING, Phase.ROLLING_BACK),
         (Phase.WATCHING, Phase.ROLLING_BACK),
     ],
 )
@@ -186,3 +190,10 @@ def test_the_diagram_begins_and_ends() -> None:
     lines = [line.strip() for line in state_diagram().splitlines()]
     assert lines[1] == "[*] --> scheduled"
     assert {line for line in lines if line.endswith("--> [*]")} == {f"{phase} --> [*]" for phase in TERMINAL_PHASES}
+
+
+def test_a_hidden_index_is_watched_only_once_it_was_published() -> None:
+    into = {(phase, event) for (phase, event), after in TRANSITIONS.items() if after is Phase.WATCHING}
+    assert into == {(Phase.BUILT, Event.POSTCHECK_PASSED), (Phase.PUBLISHING, Event.INDEX_PUBLISHED)}
+    into = {(phase, event) for (phase, event), after in TRANSITIONS.items() if after is Phase.PUBLISHING}
+    assert into == {(Phase.DRAINING, Event.DRAIN_FINISHED)}

@@ -29,7 +29,15 @@ PACING = Pacing()
 OFF = KillSwitchReading(at=NOON, answer=KillSwitchAnswer(global_active=False, connection_active=False))
 UNREAD = KillSwitchReading(at=NOON, answer=None, error="timed out")
 FOREIGN = an_index(comment="made by hand")
-MAY_HAVE_AN_INDEX = [Phase.BUILDING, Phase.STOPPING_BUILD, Phase.BUILT, Phase.WATCHING, Phase.ROLLING_BACK]
+MAY_HAVE_AN_INDEX = [
+    Phase.BUILDING,
+    Phase.STOPPING_BUILD,
+    Phase.BUILT,
+    Phase.DRAINING,
+    Phase.PUBLISHING,
+    Phase.WATCHING,
+    Phase.ROLLING_BACK,
+]
 
 
 def look(

@@ -76,6 +76,18 @@ TOLD = {
     (Phase.BUILT, Event.POSTCHECK_PASSED): [],
     (Phase.BUILT, Event.INDEX_LOST): FAILED,
     (Phase.BUILT, Event.PERSON_NEEDED): MANUAL,
+    (Phase.BUILT, Event.DRAIN_BEGUN): ["drain_started"],
+    (Phase.DRAINING, Event.KILL_SWITCH_ENGAGED): ["kill_switch_engaged", "rollback_started"],
+    (Phase.DRAINING, Event.DRAIN_FINISHED): ["drain_completed"],
+    (Phase.DRAINING, Event.DRAIN_FAILED): ["rollback_started"],
+    (Phase.DRAINING, Event.INDEX_LOST): FAILED,
+    (Phase.DRAINING, Event.PERSON_NEEDED): MANUAL,
+    (Phase.PUBLISHING, Event.KILL_SWITCH_ENGAGED): ["kill_switch_engaged", "rollback_started"],
+    (Phase.PUBLISHING, Event.INDEX_PUBLISHED): ["index_published"],
+    (Phase.PUBLISHING, Event.INDEX_UNUSED): ["rollback_started"],
+    (Phase.PUBLISHING, Event.PUBLISH_FAILED): ["rollback_started"],
+    (Phase.PUBLISHING, Event.INDEX_LOST): FAILED,
+    (Phase.PUBLISHING, Event.PERSON_NEEDED): MANUAL,
     (Phase.WATCHING, Event.KILL_SWITCH_ENGAGED): ["kill_switch_engaged", "rollback_started"],
     (Phase.WATCHING, Event.VERIFICATION_SUCCEEDED): ["status_change", "status: completed"],
     (Phase.WATCHING, Event.VERIFICATION_INCONCLUSIVE): ["status_change", "status: completed"],
@@ -272,9 +284,12 @@ def test_an_index_is_added_by_whom_began_to_build_it_and_adopted_by_anybody_else
     assert draft.state.built_at == NOON
 
 
-def test_an_index_that_passes_is_watched_for_the_window_after_it_settled() -> None:
+@pytest.mark.parametrize(
+    ("phase", "event"), [(Phase.BUILT, Event.POSTCHECK_PASSED), (Phase.PUBLISHING, Event.INDEX_PUBLISHED)]
+)
+def test_an_index_that_is_in_use_is_watched_for_the_window_after_it_settled(phase: Phase, event: Event) -> None:
     pacing = Pacing(settle=seconds(20), after_window=seconds(300))
-    there = after_move(before(Phase.BUILT), Move(event=Event.POSTCHECK_PASSED), pacing).state
+    there = after_move(before(phase), Move(event=event), pacing).state
     assert there.after == WindowPlan(begins_at=after(20), ends_at=after(320), next_sample_at=after(20))
 
 

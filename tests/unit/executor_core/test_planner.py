@@ -34,11 +34,14 @@ from executor_core.actions import (
     AssessBaseline,
     ChooseDigests,
     Claim,
+    Drain,
     DropIndex,
+    ForeseePlans,
     Inspect,
     Judge,
     Move,
     Postpone,
+    PublishIndex,
     StartBuild,
     StopBuild,
     TakeSample,
@@ -72,6 +75,7 @@ UNREAD_SENTENCE = "the kill switch could not be read, so it counts as active: ti
 
 CLEAR = target()
 WITH_OURS = target(our_index())
+WITH_HIDDEN = target(replace(our_index(), visible=False))
 WITH_FOREIGN = target(an_index(comment="made by hand"))
 WITH_ALTERED = target(an_index(INDEX.index_name, "customer_id", comment=str(Marker(RUN_ID, 1))))
 ORPHAN_RUNS = target(running=running())
@@ -108,7 +112,16 @@ def test_a_scheduled_run_is_claimed() -> None:
 
 
 BEFORE_THE_BUILD = [Phase.CLAIMED, Phase.CHECKING, Phase.SAMPLING_BASELINE]
-FROM_THE_BUILD_ON = [Phase.BUILDING, Phase.STOPPING_BUILD, Phase.BUILT, Phase.WATCHING, Phase.ROLLING_BACK]
+FROM_THE_BUILD_ON = [
+    Phase.BUILDING,
+    Phase.STOPPING_BUILD,
+    Phase.BUILT,
+    Phase.DRAINING,
+    Phase.PUBLISHING,
+    Phase.WATCHING,
+    Phase.ROLLING_BACK,
+]
+EXPOSING = [Phase.DRAINING, Phase.PUBLISHING]
 
 
 def in_phase(phase: Phase, **changes: Any) -> RunState:
@@ -188,13 +201,13 @@ def test_from_the_build_on_patience_is_ten_times_longer(phase: Phase) -> None:
 ASKS_WITH_A_FREE_TABLE = [Phase.CHECKING, Phase.SAMPLING_BASELINE, Phase.BUILDING]
 
 
-@pytest.mark.parametrize("phase", [*ASKS_WITH_A_FREE_TABLE, Phase.WATCHING])
+@pytest.mark.parametrize("phase", [*ASKS_WITH_A_FREE_TABLE, *EXPOSING, Phase.WATCHING])
 @pytest.mark.parametrize("reading", [None, STALE, FROM_THE_FUTURE], ids=["never read", "due again", "clock set back"])
 def test_a_kill_switch_that_was_not_read_lately_is_read(phase: Phase, reading: KillSwitchReading | None) -> None:
     assert decide(in_phase(phase), Sight(kill_switch=reading, target=CLEAR)) == AskKillSwitch()
 
 
-@pytest.mark.parametrize("phase", [*ASKS_WITH_A_FREE_TABLE, Phase.BUILT, Phase.WATCHING])
+@pytest.mark.parametrize("phase", [*ASKS_WITH_A_FREE_TABLE, Phase.BUILT, *EXPOSING, Phase.WATCHING])
 @pytest.mark.parametrize("reading_and_sentence", [(ON, ON_SENTENCE), (UNREAD, UNREAD_SENTENCE)], ids=["on", "unread"])
 def test_a_switch_that_is_on_or_that_nobody_said_is_off_stops_a_run_wherever_it_is(
     phase: Phase, reading_and_sentence: tuple[KillSwitchReading, str]
@@ -228,8 +241,17 @@ def test_right_before_and_right_after_the_build_a_look_that_failed_is_not_bridge
         (in_phase(Phase.BUILDING), Sight(building=True), WatchBuild()),
         (in_phase(Phase.WATCHING, after=window(next_in=0)), Sight(target=WITH_OURS), TakeSample(WindowKind.AFTER)),
         (in_phase(Phase.WATCHING), Sight(target=WITH_OURS), Wait(after(5))),
+        (in_phase(Phase.DRAINING), Sight(target=WITH_HIDDEN), Drain()),
+        (in_phase(Phase.PUBLISHING), Sight(target=WITH_HIDDEN), Wait(after(5))),
     ],
-    ids=["the baseline", "a build under way", "the after window", "a verdict waits for an answer"],
+    ids=[
+        "the baseline",
+        "a build under way",
+        "the after window",
+        "a verdict waits for an answer",
+        "the drain",
+        "the publication waits",
+    ],
 )
 def test_elsewhere_a_look_that_failed_is_bridged_by_the_last_off(there: RunState, sight: Sight, action: Action) -> None:
     sight.kill_switch = UNREAD
@@ -628,7 +650,7 @@ def test_a_build_with_an_effect_that_was_not_asked_for_is_taken_back(
     assert move(there, Sight(kill_switch=OFF, target=facts)) == surprised(*surprises)
 
 
-@pytest.mark.parametrize("phase", [Phase.BUILT, Phase.WATCHING])
+@pytest.mark.parametrize("phase", [Phase.BUILT, *EXPOSING, Phase.WATCHING])
 @pytest.mark.parametrize(
     ("facts", "reason", "what"),
     [
@@ -647,6 +669,133 @@ def test_an_index_that_somebody_dropped_or_changed_is_not_touched_again(
         message=f"The index 'idx_customer' that this run built {what}; somebody else did that, and nothing more was "
         "touched.",
         error_message=f"the index 'idx_customer' {what}",
+    )
+
+
+@pytest.mark.parametrize("ordered", [True, None], ids=["by this state", "by a predecessor without a record"])
+def test_a_hidden_index_goes_on_to_be_drained(ordered: bool | None) -> None:
+    there = in_phase(Phase.BUILT, hidden=ordered)
+    assert move(there, Sight(kill_switch=OFF, target=WITH_HIDDEN)) == Move(event=Event.DRAIN_BEGUN)
+
+
+@pytest.mark.parametrize(
+    ("facts", "hidden", "surprise"),
+    [
+        (WITH_OURS, True, "the index is visible, and was not ordered so"),
+        (WITH_HIDDEN, False, "the index is hidden, and was not ordered so"),
+    ],
+)
+def test_an_index_that_is_not_as_visible_as_it_was_ordered_is_taken_back(
+    facts: TargetFacts, hidden: bool, surprise: str
+) -> None:
+    assert move(in_phase(Phase.BUILT, hidden=hidden), Sight(kill_switch=OFF, target=facts)) == surprised(surprise)
+
+
+# --- draining --------------------------------------------------------------------------------------------------------
+
+
+def draining(remaining: dict[str, str] | None, **changes: Any) -> RunState:
+    return in_phase(Phase.DRAINING, draining=remaining, **changes)
+
+
+def hidden_sight(**changes: Any) -> Sight:
+    return Sight(**({"kill_switch": OFF, "target": WITH_HIDDEN} | changes))
+
+
+@pytest.mark.parametrize(
+    ("remaining", "drained_at"), [(None, None), (None, NOON), ({"7": "t"}, after(-1)), ({"7": "t"}, after(1))]
+)
+def test_open_transactions_are_looked_at_once_a_second(
+    remaining: dict[str, str] | None, drained_at: datetime | None
+) -> None:
+    assert decide(draining(remaining), hidden_sight(drained_at=drained_at)) == Drain()
+
+
+def test_transactions_that_are_left_are_waited_for() -> None:
+    assert decide(draining({"7": "t"}), hidden_sight(drained_at=after(-0.25))) == Wait(after(0.75))
+
+
+def test_but_no_longer_than_to_the_next_look_at_the_switch() -> None:
+    sight = hidden_sight(drained_at=NOON, kill_switch=replace(OFF, at=after(-4.5)))
+    assert decide(draining({"7": "t"}), sight) == Wait(after(0.5))
+
+
+@pytest.mark.parametrize("facts", [WITH_HIDDEN, WITH_OURS], ids=["none is left", "somebody has published it"])
+def test_a_drain_ends_where_there_is_nothing_to_wait_for(facts: TargetFacts) -> None:
+    remaining = {} if facts is WITH_HIDDEN else {"7": "t"}
+    assert move(draining(remaining), hidden_sight(target=facts)) == Move(event=Event.DRAIN_FINISHED)
+
+
+@pytest.mark.parametrize(
+    ("remaining", "some"),
+    [
+        ({"7": "one"}, "a transaction (one) was"),
+        ({"7": "one", "8": "two"}, "2 transactions (one; two) were"),
+        ({str(n): f"t{n}" for n in range(5)}, "5 transactions (t0; t1; t2 and 2 more) were"),
+    ],
+)
+def test_transactions_that_stay_for_too_long_cost_the_index(remaining: dict[str, str], some: str) -> None:
+    sentence = (
+        f"after 0:10:00, {some} still open that had begun before the index was built, and that publishing it could "
+        "have broken with error 1412"
+    )
+    assert move(draining(remaining, give_up_at=NOON), hidden_sight(drained_at=NOON)) == Move(
+        event=Event.DRAIN_FAILED,
+        stop=Stop(reason=FailReason.EXECUTION_ERROR, sentence=sentence),
+        error_message=sentence,
+    )
+
+
+def test_transactions_that_cannot_be_seen_any_more_cost_the_index() -> None:
+    sentence = "open transactions can't be seen any more: denied"
+    assert move(draining({"7": "t"}), hidden_sight(drain_error=Refused("denied"))) == Move(
+        event=Event.DRAIN_FAILED,
+        stop=Stop(reason=FailReason.EXECUTION_ERROR, sentence=sentence),
+        error_message=sentence,
+    )
+
+
+# --- publishing ------------------------------------------------------------------------------------------------------
+
+
+def test_the_optimizer_is_asked_once_before_the_publication() -> None:
+    assert decide(in_phase(Phase.PUBLISHING), hidden_sight()) == ForeseePlans()
+
+
+def test_a_useful_index_is_published() -> None:
+    assert decide(in_phase(Phase.PUBLISHING, useful=True), hidden_sight()) == PublishIndex()
+
+
+def test_an_index_that_nobody_would_use_is_taken_back() -> None:
+    decided = move(in_phase(Phase.PUBLISHING, useful=False), hidden_sight())
+    assert (decided.event, decided.error_message) == (Event.INDEX_UNUSED, None)
+    assert decided.stop is not None
+    assert decided.stop.reason is FailReason.VERIFICATION_FAILED
+    assert "an index that nobody uses only costs" in decided.stop.sentence
+
+
+def test_an_index_that_is_seen_is_published_whatever_was_answered() -> None:
+    sight = hidden_sight(target=WITH_OURS, publish_error=OutcomeUnknown("cut off"))
+    assert move(in_phase(Phase.PUBLISHING, useful=True), sight) == Move(event=Event.INDEX_PUBLISHED)
+
+
+@pytest.mark.parametrize("error", [Unavailable("busy"), OutcomeUnknown("cut off")])
+@pytest.mark.parametrize("give_up_at", [None, after(1)])
+def test_a_publication_that_may_succeed_next_time_is_tried_again(error: Any, give_up_at: datetime | None) -> None:
+    there = in_phase(Phase.PUBLISHING, useful=True, give_up_at=give_up_at)
+    assert decide(there, hidden_sight(publish_error=error)) == Postpone(str(error))
+
+
+@pytest.mark.parametrize(
+    ("error", "give_up_at"), [(Refused("denied", number=1142), after(9)), (Unavailable("busy"), NOON)]
+)
+def test_a_publication_that_fails_for_good_takes_the_index_back(error: Any, give_up_at: datetime) -> None:
+    there = in_phase(Phase.PUBLISHING, useful=True, give_up_at=give_up_at)
+    sentence = f"the index could not be published: {error}"
+    assert move(there, hidden_sight(publish_error=error)) == Move(
+        event=Event.PUBLISH_FAILED,
+        stop=Stop(reason=FailReason.EXECUTION_ERROR, sentence=sentence),
+        error_message=sentence,
     )
 
 
@@ -796,12 +945,26 @@ SIGHTS = st.builds(
     Sight,
     kill_switch=st.sampled_from([None, OFF, ON, UNREAD, STALE]),
     target=st.sampled_from(
-        [None, CLEAR, WITH_OURS, WITH_FOREIGN, WITH_ALTERED, OTHERWISE, ORPHAN_RUNS, UNSEEN_RUNS, without_table()]
+        [
+            None,
+            CLEAR,
+            WITH_OURS,
+            WITH_HIDDEN,
+            WITH_FOREIGN,
+            WITH_ALTERED,
+            OTHERWISE,
+            ORPHAN_RUNS,
+            UNSEEN_RUNS,
+            without_table(),
+        ]
     ),
     build=REPORTS,
     building=st.booleans(),
     look_error=ERRORS,
     unreachable_since=INSTANTS,
+    drained_at=INSTANTS,
+    drain_error=st.sampled_from([None, Refused("no", number=1142)]),
+    publish_error=ERRORS,
     drop_error=ERRORS,
 )
 STATES = st.builds(
@@ -810,6 +973,9 @@ STATES = st.builds(
     stop=st.just(stop()),
     last_off=INSTANTS,
     built_at=INSTANTS,
+    hidden=st.none() | st.booleans(),
+    draining=st.sampled_from([None, {}, {"7": "t"}]),
+    useful=st.none() | st.booleans(),
     give_up_at=INSTANTS,
     baseline=st.none() | WINDOWS,
     after=WINDOWS,
@@ -856,8 +1022,11 @@ def test_nothing_is_built_or_dropped_but_on_sight_of_a_free_name_or_an_index_of_
         case StartBuild():
             assert sight.target == CLEAR
             assert sight.kill_switch == OFF
+        case PublishIndex():
+            assert sight.target == WITH_HIDDEN
+            assert there.phase is Phase.PUBLISHING
         case DropIndex():
-            assert sight.target in (WITH_OURS, OTHERWISE)
+            assert sight.target in (WITH_OURS, WITH_HIDDEN, OTHERWISE)
         case StopBuild(change):
             assert change.marker is not None
             assert change.marker.run_id == RUN_ID

@@ -5,7 +5,7 @@
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
@@ -27,6 +27,8 @@ CALLS: Mapping[str, Callable[[TargetDatabase], object]] = {
     "inspect": lambda target: target.inspect(INDEX),
     "running_change": lambda target: target.running_change(INDEX),
     "drop_index": lambda target: target.drop_index(INDEX, RUN, SHORT),
+    "open_transactions": lambda target: target.open_transactions(),
+    "publish_index": lambda target: target.publish_index(INDEX, RUN, SHORT),
     "choose_digests": lambda target: target.choose_digests(INDEX, []),
     "snapshot": lambda target: target.snapshot(INDEX, []),
 }
@@ -68,6 +70,10 @@ class TargetBench(Protocol):
         """Holds the table's metadata lock, as an application's open transaction does."""
         ...
 
+    def open_transaction(self) -> AbstractContextManager[None]:
+        """Keeps a transaction open that has a snapshot, and has not touched the table."""
+        ...
+
     def holding_advisory_lock(self) -> AbstractContextManager[None]:
         """Holds the table's advisory lock from a connection that runs no statement."""
         ...
@@ -86,10 +92,16 @@ class TargetBench(Protocol):
 
 
 def order(
-    index: IndexDefinition = INDEX, *, schema_name: str, run_id: RunId = RUN, lock_wait: timedelta = LONG
+    index: IndexDefinition = INDEX,
+    *,
+    schema_name: str,
+    run_id: RunId = RUN,
+    lock_wait: timedelta = LONG,
+    hidden: bool = False,
 ) -> BuildOrder:
     """An order to build `index` for `run_id`."""
-    return BuildOrder(schema_name=schema_name, index=index, marker=Marker(run_id, 1), lock_wait=lock_wait)
+    marker = Marker(run_id, 1)
+    return BuildOrder(schema_name=schema_name, index=index, marker=marker, lock_wait=lock_wait, hidden=hidden)
 
 
 class TargetDatabaseContract:
@@ -109,8 +121,8 @@ class TargetDatabaseContract:
     def build(self, bench: TargetBench, target: TargetDatabase) -> Callable[..., BuildReport]:
         """Builds an index and returns the report."""
 
-        def build(index: IndexDefinition = INDEX, *, run_id: RunId = RUN, lock_wait: timedelta = LONG) -> BuildReport:
-            target.start_build(order(index, schema_name=target.schema_name, run_id=run_id, lock_wait=lock_wait))
+        def build(index: IndexDefinition = INDEX, **named: Any) -> BuildReport:
+            target.start_build(order(index, schema_name=target.schema_name, **named))
             return self.ended(bench, target, index)
 
         return build
@@ -322,6 +334,88 @@ class TargetDatabaseContract:
         assert set(bench.indexes()) == {"PRIMARY", "idx_customer"}
         target.drop_index(INDEX, RUN, LONG)
         assert set(bench.indexes()) == {"PRIMARY"}
+
+    # --- staged exposure
+
+    def test_a_hidden_index_is_there_unseen_until_it_is_published(
+        self, bench: TargetBench, target: TargetDatabase, build: Callable[..., BuildReport]
+    ) -> None:
+        assert target.inspect(INDEX).can_stage
+        assert build(hidden=True).outcome is BuildOutcome.DONE
+        assert self.visible(target) is False
+        target.publish_index(INDEX, RUN, LONG)
+        assert self.visible(target) is True
+        target.publish_index(INDEX, RUN, LONG)
+        assert set(bench.indexes()) == {"PRIMARY", "idx_customer"}
+
+    def visible(self, target: TargetDatabase) -> bool:
+        """Whether the optimizer uses the index."""
+        table = target.inspect(INDEX).table
+        assert table is not None
+        there = table.index_named(INDEX.index_name)
+        assert there is not None
+        return there.visible
+
+    def test_a_hidden_index_is_dropped_like_any_other(
+        self, bench: TargetBench, target: TargetDatabase, build: Callable[..., BuildReport]
+    ) -> None:
+        build(hidden=True)
+        target.drop_index(INDEX, RUN, LONG)
+        assert set(bench.indexes()) == {"PRIMARY"}
+
+    def test_only_an_index_of_ours_is_published(
+        self, target: TargetDatabase, build: Callable[..., BuildReport]
+    ) -> None:
+        with pytest.raises(Refused):
+            target.publish_index(INDEX, RUN, LONG)
+        build(hidden=True, run_id=RunId("run-2"))
+        with pytest.raises(Refused) as error:
+            target.publish_index(INDEX, RUN, LONG)
+        assert error.value.number is None
+        assert self.visible(target) is False
+
+    @pytest.mark.parametrize("lock", ["metadata", "advisory"])
+    def test_an_index_whose_table_is_locked_stays_hidden_for_now(
+        self, bench: TargetBench, target: TargetDatabase, build: Callable[..., BuildReport], lock: str
+    ) -> None:
+        build(hidden=True)
+        with ExitStack() as stack:
+            stack.enter_context(bench.holding_lock() if lock == "metadata" else bench.holding_advisory_lock())
+            with pytest.raises(Unavailable):
+                target.publish_index(INDEX, RUN, SHORT)
+        assert self.visible(target) is False
+
+    def test_a_transaction_has_one_id_from_its_beginning_to_its_end(
+        self, bench: TargetBench, target: TargetDatabase
+    ) -> None:
+        before = set(target.open_transactions())
+        with bench.open_transaction():
+            (one,) = set(target.open_transactions()) - before
+            bench.wait(timedelta(seconds=1.2))
+            with bench.open_transaction():
+                (two,) = set(target.open_transactions()) - before - {one}
+            open_now = target.open_transactions()
+            assert one in open_now
+            assert "REPEATABLE READ" in open_now[one]
+            assert two not in open_now
+        bench.wait(timedelta(seconds=1.2))
+        assert one not in target.open_transactions()
+
+    def test_our_own_connections_are_no_open_transactions(self, bench: TargetBench, target: TargetDatabase) -> None:
+        other = bench.another_process()
+        other.inspect(INDEX)
+        before = set(target.open_transactions())
+        other.open_transactions()
+        assert set(target.open_transactions()) <= before
+
+    def test_plans_count_a_hidden_index_of_ours_as_visible(
+        self, bench: TargetBench, target: TargetDatabase, build: Callable[..., BuildReport]
+    ) -> None:
+        digest = bench.read_by_customer(3)
+        watched = [WatchedDigest(key=DigestKey(target.schema_name, digest), role=DigestRole.TARGET)]
+        build(hidden=True)
+        assert target.plans_using(INDEX, watched).get(digest) is not False
+        assert self.visible(target) is False
 
     # --- statistics
 

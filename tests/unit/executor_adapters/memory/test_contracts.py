@@ -1,7 +1,7 @@
 """Each fake does what its port promises."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -121,7 +121,15 @@ class FakeDatabaseBench:
 
     def unreachable(self) -> FakeDatabase:
         database = FakeDatabase(self.server)
-        for call in ("inspect", "running_change", "drop_index", "choose_digests", "snapshot"):
+        for call in (
+            "inspect",
+            "running_change",
+            "drop_index",
+            "open_transactions",
+            "publish_index",
+            "choose_digests",
+            "snapshot",
+        ):
             database.fail(call, Unavailable("no connection"))
         return database
 
@@ -136,6 +144,11 @@ class FakeDatabaseBench:
 
     def holding_lock(self) -> AbstractContextManager[None]:
         return self.server.holding_lock("orders")
+
+    @contextmanager
+    def open_transaction(self) -> Iterator[None]:
+        with self.server.open_transaction():
+            yield
 
     def holding_advisory_lock(self) -> AbstractContextManager[None]:
         return self.server.holding_advisory_lock("orders")
