@@ -57,7 +57,7 @@ from executor_core.moves import refused_by_scope
 from executor_core.planner import next_action
 from executor_core.ports import MessageKind
 from executor_core.scope import index_in_scope, schema_in_scope
-from executor_core.state import RunState
+from executor_core.state import RunState, origin_of
 
 ACTIONS_AT_ONCE = 100
 """A step ends after so many actions even if more could be done: no run keeps others waiting."""
@@ -143,7 +143,7 @@ class Engine:
 
     def _new(self, run: ExecutionRun) -> RunState:
         now = self._ports.clock.now()
-        return RunState(run=run, worker_id=self._worker_id, origin=f"{self._worker_id}@{now:%Y%m%dT%H%M%S.%fZ}")
+        return RunState(run=run, worker_id=self._worker_id, origin=origin_of(self._worker_id, now))
 
     def _refuse(self, state: RunState, why: str) -> Step:
         """End a run that is out of scope: told, and nothing else."""
