@@ -96,13 +96,7 @@ class Engine:
                 return self._refuse(state, str(error))
             carried = Carried(state=state, index=index, target=target)
             self._carried[run_id] = carried
-        if carried.lost is None:
-            try:
-                step = self._advance(carried)
-            except LeaseLost as lost:
-                carried.lost = str(lost)
-        if carried.lost is not None:
-            step = self._give_up(carried, carried.lost)
+        step = self._step(carried)
         if not isinstance(step, Waiting):
             self._carried.pop(run_id, None)
         return step
@@ -225,6 +219,14 @@ class Engine:
                 self._ports.outbox.refused(message.key, why)
 
     # --- one run -----------------------------------------------------------------------------------------------------
+
+    def _step(self, carried: Carried) -> Step:
+        if carried.lost is None:
+            try:
+                return self._advance(carried)
+            except LeaseLost as lost:
+                carried.lost = str(lost)
+        return self._give_up(carried, carried.lost)
 
     def _advance(self, carried: Carried) -> Step:
         for _ in range(ACTIONS_AT_ONCE):
