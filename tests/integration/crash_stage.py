@@ -214,13 +214,21 @@ class Stage:
 
 
 @contextmanager
-def stage(server: Server, folder: Path, *, harmful: bool = False, rows: int = ROWS, **plane: Any) -> Iterator[Stage]:
-    """A stage on `server` for a helpful or a harmful run; `plane` goes to the control plane."""
+def stage(
+    server: Server,
+    folder: Path,
+    *,
+    harmful: bool = False,
+    rows: int = ROWS,
+    lease: timedelta = LEASE,
+    port: int = 0,
+) -> Iterator[Stage]:
+    """A stage on `server` for a helpful or a harmful run; `lease` and `port` are the control plane's."""
     query, column = (MISLED, "order_date") if harmful else (HELPED, "customer_id")
     with ExitStack() as opened:
         database = opened.enter_context(contextmanager(_schema)(server))
         create(database, rows=rows)
-        api = opened.enter_context(SixCallsServer(**{"lease": LEASE, **plane}))
+        api = opened.enter_context(SixCallsServer(lease=lease, port=port))
         run = ExecutionRun(
             id=f"crash-{folder.name}",
             connection_id="conn-crash",

@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.mysql]
 
 PATIENT = {"lock_wait": "60s"}
 """So that a build that is held up waits on, instead of being given up and tried again."""
-DOUBLED = 4
+DOUBLED = 2
 COLUMNS = "customer_id, status, order_date, tenant, place, note"
 
 
@@ -55,15 +55,16 @@ def build_held_at_its_end(played: Stage, held: ExitStack) -> "subprocess.Popen[s
 
 
 Hold = Callable[[Stage, ExitStack], "subprocess.Popen[str]"]
-HOLDS = pytest.mark.parametrize(
-    ("hold", "rows"),
-    [(build_held_at_its_beginning, 4_000), (build_held_at_its_end, 40_000)],
-    ids=["waiting", "building"],
+WAITING, BUILDING = (build_held_at_its_beginning, 4_000), (build_held_at_its_end, 40_000)
+
+
+@pytest.mark.parametrize(
+    ("hold", "rows", "elsewhere"),
+    [
+        pytest.param(*WAITING, False, id="waiting-same-state"),
+        pytest.param(*BUILDING, True, id="building-another-machine"),
+    ],
 )
-
-
-@HOLDS
-@pytest.mark.parametrize("elsewhere", [False, True], ids=["same-state", "another-machine"])
 def test_the_orphaned_build_is_adopted(
     mysql_server: Server, tmp_path: Path, hold: Hold, rows: int, elsewhere: bool
 ) -> None:
@@ -79,8 +80,13 @@ def test_the_orphaned_build_is_adopted(
         assert played.actions()["index_adopted" if elsewhere else "index_added"] == 1
 
 
-@HOLDS
-@pytest.mark.parametrize("elsewhere", [False, True], ids=["same-state", "another-machine"])
+@pytest.mark.parametrize(
+    ("hold", "rows", "elsewhere"),
+    [
+        pytest.param(*WAITING, True, id="waiting-another-machine"),
+        pytest.param(*BUILDING, False, id="building-same-state"),
+    ],
+)
 def test_the_orphaned_build_is_stopped_by_the_kill_switch(
     mysql_server: Server, tmp_path: Path, hold: Hold, rows: int, elsewhere: bool
 ) -> None:
