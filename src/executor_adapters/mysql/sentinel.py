@@ -119,12 +119,15 @@ class Sentinel:
 
     def _kill(self, overdue: Overdue) -> None:
         # Said before it is done: the statement's own thread may see the end of it first.
-        self._gave_way = self._sentence(overdue)
+        earlier = self._gave_way
+        self._gave_way = earlier or self._sentence(overdue)
         try:
             self._connection.rows("KILL QUERY %s", self._guarded.connection_id)
         except StatementFailed:
-            self._gave_way = None
+            self._gave_way = earlier
             raise
+        # A server may take a while to obey; it is told again if others wait for that as long as they did before.
+        self._watch = StallWatch(self._watch.tolerance)
 
     def _sentence(self, overdue: Overdue) -> str:
         try:
