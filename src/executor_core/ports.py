@@ -116,15 +116,16 @@ class TargetDatabase(Protocol):
         read time-out. When others queue behind the statement for longer than `order.lock_wait`, or it waits for
         a metadata lock for longer than that and the server's shortest time-out (a second), it is ended: `BUSY`.
         With a shorter `lock_wait`, it is not sent at all where the target sees that it would wait: `BUSY` too.
-        The statement is sent at most once. Raises `Refused` when a build of this process already runs on this
+        The statement is sent at most once. Raises `Unavailable` when a build of this process already runs on this
         table.
         """
         ...
 
     def build_report(self, index: IndexDefinition) -> BuildReport | None:
-        """Return how the build that this process started on the table ended, or None while it runs.
+        """Return how the build of `index` that this process started ended, or None while it runs.
 
-        The report stays until the next `start_build`. Raises `Refused` when this process started none.
+        The report stays until the next `start_build` of this index, whatever else is built on the table. Raises
+        `Refused` when this process started none.
         """
         ...
 

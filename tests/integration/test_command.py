@@ -430,7 +430,7 @@ def test_serve_and_worker_carry_three_runs_and_tell_no_secret(mysql_database: An
         served = serving.finish()
     assert served.code == 0, served
     assert said.code == 0, said
-    assert ends == dict.fromkeys(("run-1", "run-2", "run-3"), "completed")
+    assert ends == dict.fromkeys(("run-1", "run-2", "run-3"), "completed"), said
     results = {result["id"]: result for result in said.result["runs"]}
     assert {result["status"] for result in results.values()} == {"completed"}
     assert results["run-1"]["verification"]["status"] == "success"

@@ -237,7 +237,7 @@ def test_two_workers_build_one_at_a_time_on_a_table(target, database):
     with blocked(database):
         target.start_build(order(database, lock_wait=LONG))
         holder(target)
-        with pytest.raises(Refused, match="already runs"):
+        with pytest.raises(Unavailable, match="already runs"):
             target.start_build(order(database))
         rival.start_build(order(database, marker=Marker(RunId("rival"), 1)))
         assert ended(rival).outcome is BuildOutcome.BUSY
