@@ -27,7 +27,7 @@ from executor_core.model import ExecutionRun
 LEASE = timedelta(seconds=1)
 ROWS = 4_000
 WINDOWS = {"baseline_window": "2s", "after_window": "2s"}
-NOT_CLAIMED = 6
+RUNNING_BUILDS = "SELECT id FROM information_schema.processlist WHERE db = %s AND info LIKE 'ALTER TABLE%%'"
 ONCE = (
     "baseline_metrics_collected",
     "index_added",
@@ -121,11 +121,7 @@ class Stage:
 
     def build_runs(self) -> bool:
         """Whether the server works on the run's statement, whoever asked for it and whether or not he lives."""
-        rows = self.database.execute(
-            "SELECT id FROM information_schema.processlist WHERE db = %s AND info LIKE 'ALTER TABLE%%'",
-            (self.database.name,),
-        )
-        return bool(rows)
+        return bool(self.database.execute(RUNNING_BUILDS, (self.database.name,)))
 
     def builds(self) -> int:
         """How often the server has added an index in this schema."""
