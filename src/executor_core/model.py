@@ -111,6 +111,17 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+MAX_RUN_ID = 255
+_NOT_IN_A_RUN_ID = frozenset("/?#;'\\\x7f")
+
+
+def _storable(run_id: str) -> str:
+    """Return `run_id` if it can stand in an address and in an index's comment; raise ValueError otherwise."""
+    if any(c in _NOT_IN_A_RUN_ID or c.isspace() or not 0x20 < ord(c) <= 0xFFFF for c in run_id):
+        raise ValueError("an id may hold letters, digits, - _ . and the like, but no blanks and none of / ? # ; ' \\")
+    return run_id
+
+
 class ExecutionRun(Record):
     """One run: an index that the control plane wants on a customer's table.
 
@@ -119,7 +130,7 @@ class ExecutionRun(Record):
     syntax. `columns` are key parts as MySQL writes them: ``name``, ``name(10)``, ``name DESC``.
     """
 
-    id: Annotated[Name, StringConstraints(max_length=255, pattern=r"^[^\x00-\x20\x7f\s/?#;'\\\x{10000}-\x{10FFFF}]+$")]
+    id: Annotated[Name, StringConstraints(max_length=MAX_RUN_ID), AfterValidator(_storable)]
     connection_id: Name
     action: Text
     table_name: Text
