@@ -82,8 +82,8 @@ class Stage:
 
         self.server.on(moment.call, strike)  # type: ignore[arg-type]  # the six names
         workers.append(self.command.start(self.run))
-        finish_killed(workers[0])
-        assert reached.is_set(), f"the run never came to: {moment}"
+        _, errors = workers[0].communicate(timeout=120)
+        assert reached.is_set(), f"the run never came to: {moment}; {errors}"
 
     def die_after(self, seconds: float) -> bool:
         """Kill the worker so long after its claim; return whether it was still alive then."""
@@ -243,7 +243,7 @@ def stage(
 
 
 def finish_killed(worker: "subprocess.Popen[str]") -> None:
-    """Kill a worker unless that was done, wait for it, and close its pipes."""
+    """Kill a worker, if it has not ended yet, and close its pipes."""
     worker.kill()
     worker.communicate(timeout=60)
     assert worker.returncode in (-signal.SIGKILL, 0, 3)

@@ -78,7 +78,8 @@ def test_killed_and_carried_on_without_the_record(mysql_server: Server, tmp_path
         (False, Moment("status", "running"), "completed", 1),
         (False, Moment("audit", "index_added"), "completed", 1),
         (False, Moment("audit", "verification_completed"), "completed", 1),
-        (True, Moment("audit", "build_started"), "completed", 1),
+        # Whether or not the statement had been sent: it is adopted, or sent for the first time.
+        (False, Moment("audit", "build_started"), "completed", 1),
         # Nothing but the marker says that there was a run: its index is kept, since no evidence speaks against it.
         (True, Moment("audit", "rollback_started"), "completed", 1),
         # Not even the marker is left: the run begins anew, and comes to the same end.
