@@ -101,6 +101,14 @@ def _in_utc(moment: datetime) -> datetime:
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 """An instant, always in UTC; a time without an offset is refused."""
 
+
+def _taken_for_utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+TheirMoment = Annotated[datetime, AfterValidator(_taken_for_utc)]
+"""An instant that somebody else wrote: one without an offset is taken for UTC."""
+
 Text = Annotated[str, StringConstraints(strict=True)]
 Name = Annotated[str, StringConstraints(strict=True, min_length=1)]
 
@@ -138,16 +146,16 @@ class ExecutionRun(Record):
     columns: tuple[Text, ...]
     query_digests: tuple[Name, ...]
     status: ExecutionStatus = ExecutionStatus.SCHEDULED
-    created_at: Moment | None = None
-    updated_at: Moment | None = None
-    started_at: Moment | None = None
-    completed_at: Moment | None = None
+    created_at: TheirMoment | None = None
+    updated_at: TheirMoment | None = None
+    started_at: TheirMoment | None = None
+    completed_at: TheirMoment | None = None
     error_message: str | None = None
     fail_reason: FailReason | None = None
     message: str | None = None
     claimed_by: str | None = None
-    claimed_at: Moment | None = None
-    lease_expires_at: Moment | None = None
+    claimed_at: TheirMoment | None = None
+    lease_expires_at: TheirMoment | None = None
 
 
 class RollbackRecord(Record):

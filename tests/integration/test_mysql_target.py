@@ -354,7 +354,6 @@ def test_the_index_of_the_run_is_dropped_once(target, database):
         "(customer_id, note(10))",
         "(customer_id, note(10)) COMMENT 'executor:run=run-8;attempt=2'",
         "(customer_id, note(10)) COMMENT 'executor:run=run-7;attempt=2 altered'",
-        "(customer_id, note(11)) COMMENT 'executor:run=run-7;attempt=2'",
         "(note(10), customer_id) COMMENT 'executor:run=run-7;attempt=2'",
     ],
 )
