@@ -1,7 +1,6 @@
 """The system's clock: the one file that tells the time and waits."""
 
 import random
-import threading
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -20,11 +19,17 @@ class InterruptibleClock(Clock, Protocol):
     def wait_anyway(self, duration: timedelta) -> None: ...
 
 
+TURN_S = 0.1
+"""How long, in seconds, a wait goes on unless it is interrupted: the longest that an interruption takes."""
+
+
 class SystemClock:
     """The `InterruptibleClock` of real deployments. `interrupt` ends every wait, now and later: for signals."""
 
     def __init__(self) -> None:
-        self._interrupted = threading.Event()
+        # A plain flag, looked at in turns: a signal's handler may set it wherever it interrupts this thread, while a
+        # lock that this thread holds, as those inside an Event, would never be had.
+        self._interrupted = False
 
     def now(self) -> datetime:
         return datetime.now(UTC)
@@ -33,19 +38,21 @@ class SystemClock:
         return timedelta(seconds=time.monotonic())
 
     def wait(self, duration: timedelta) -> None:
-        self._interrupted.wait(max(0.0, duration.total_seconds()))
+        until = time.monotonic() + duration.total_seconds()
+        while not self._interrupted and (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, TURN_S))
 
     def wait_anyway(self, duration: timedelta) -> None:
         time.sleep(max(0.0, duration.total_seconds()))
 
     def interrupt(self) -> None:
         """End the waits under way and make later ones return at once."""
-        self._interrupted.set()
+        self._interrupted = True
 
     @property
     def interrupted(self) -> bool:
         """Whether `interrupt` was called."""
-        return self._interrupted.is_set()
+        return self._interrupted
 
 
 def system_jitter() -> float:

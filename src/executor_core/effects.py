@@ -256,6 +256,7 @@ class Effects:
         report = carried.target.build_report(carried.index)
         if report is None:
             self._tell_progress(carried)
+            carried.sight.target = None  # it may be sent only now, or have begun to be ours to stop
             return self.ports.clock.now() + self.rules.pacing.build_poll
         carried.sight.building = False
         carried.sight.build = report

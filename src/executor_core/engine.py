@@ -61,7 +61,7 @@ from executor_core.planner import next_action
 from executor_core.ports import MessageKind
 from executor_core.publishing import Publishing
 from executor_core.scope import index_in_scope, schema_in_scope
-from executor_core.state import RunState
+from executor_core.state import RunState, origin_of
 
 ACTIONS_AT_ONCE = 100
 """A step ends after so many actions even if more could be done: no run keeps others waiting."""
@@ -101,13 +101,7 @@ class Engine:
                 return self._refuse(state, str(error))
             carried = Carried(state=state, index=index, target=target)
             self._carried[run_id] = carried
-        if carried.lost is None:
-            try:
-                step = self._advance(carried)
-            except LeaseLost as lost:
-                carried.lost = str(lost)
-        if carried.lost is not None:
-            step = self._give_up(carried, carried.lost)
+        step = self._step(carried)
         if not isinstance(step, Waiting):
             self._carried.pop(run_id, None)
         return step
@@ -148,7 +142,7 @@ class Engine:
 
     def _new(self, run: ExecutionRun) -> RunState:
         now = self._ports.clock.now()
-        return RunState(run=run, worker_id=self._worker_id, origin=f"{self._worker_id}@{now:%Y%m%dT%H%M%S.%fZ}")
+        return RunState(run=run, worker_id=self._worker_id, origin=origin_of(self._worker_id, now))
 
     def _refuse(self, state: RunState, why: str) -> Step:
         """End a run that is out of scope: told, and nothing else."""
@@ -230,6 +224,14 @@ class Engine:
                 self._ports.outbox.refused(message.key, why)
 
     # --- one run -----------------------------------------------------------------------------------------------------
+
+    def _step(self, carried: Carried) -> Step:
+        if carried.lost is None:
+            try:
+                return self._advance(carried)
+            except LeaseLost as lost:
+                carried.lost = str(lost)
+        return self._give_up(carried, carried.lost)
 
     def _advance(self, carried: Carried) -> Step:
         for _ in range(ACTIONS_AT_ONCE):

@@ -105,6 +105,14 @@ def _in_utc(moment: datetime) -> datetime:
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 """An instant, always in UTC; a time without an offset is refused."""
 
+
+def _taken_for_utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+TheirMoment = Annotated[datetime, AfterValidator(_taken_for_utc)]
+"""An instant that somebody else wrote: one without an offset is taken for UTC."""
+
 Text = Annotated[str, StringConstraints(strict=True)]
 Name = Annotated[str, StringConstraints(strict=True, min_length=1)]
 
@@ -115,6 +123,17 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+MAX_RUN_ID = 255
+_NOT_IN_A_RUN_ID = frozenset("/?#;'\\\x7f")
+
+
+def _storable(run_id: str) -> str:
+    """Return `run_id` if it can stand in an address and in an index's comment; raise ValueError otherwise."""
+    if any(c in _NOT_IN_A_RUN_ID or c.isspace() or not 0x20 < ord(c) <= 0xFFFF for c in run_id):
+        raise ValueError("an id may hold letters, digits, - _ . and the like, but no blanks and none of / ? # ; ' \\")
+    return run_id
+
+
 class ExecutionRun(Record):
     """One run: an index that the control plane wants on a customer's table.
 
@@ -123,7 +142,7 @@ class ExecutionRun(Record):
     syntax. `columns` are key parts as MySQL writes them: ``name``, ``name(10)``, ``name DESC``.
     """
 
-    id: Annotated[Name, StringConstraints(max_length=255, pattern=r"^[^\x00-\x20\x7f\s/?#;'\\\x{10000}-\x{10FFFF}]+$")]
+    id: Annotated[Name, StringConstraints(max_length=MAX_RUN_ID), AfterValidator(_storable)]
     connection_id: Name
     action: Text
     table_name: Text
@@ -131,16 +150,16 @@ class ExecutionRun(Record):
     columns: tuple[Text, ...]
     query_digests: tuple[Name, ...]
     status: ExecutionStatus = ExecutionStatus.SCHEDULED
-    created_at: Moment | None = None
-    updated_at: Moment | None = None
-    started_at: Moment | None = None
-    completed_at: Moment | None = None
+    created_at: TheirMoment | None = None
+    updated_at: TheirMoment | None = None
+    started_at: TheirMoment | None = None
+    completed_at: TheirMoment | None = None
     error_message: str | None = None
     fail_reason: FailReason | None = None
     message: str | None = None
     claimed_by: str | None = None
-    claimed_at: Moment | None = None
-    lease_expires_at: Moment | None = None
+    claimed_at: TheirMoment | None = None
+    lease_expires_at: TheirMoment | None = None
 
 
 class RollbackRecord(Record):

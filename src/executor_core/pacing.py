@@ -26,8 +26,8 @@ class Pacing:
     kill_switch_interval: timedelta = timedelta(seconds=5)
     kill_switch_trust: timedelta = timedelta(seconds=15)
     """For how long a switch that said "off" bridges looks that fail, while a run is under way."""
-    lock_wait: timedelta = timedelta(seconds=1)
-    """How long a statement of ours may wait for a metadata lock, with others queueing behind it."""
+    lock_wait: timedelta = timedelta(milliseconds=250)
+    """How long others may queue behind a statement of ours before it is ended and tried again later."""
     build_patience: timedelta = timedelta(minutes=5)
     """For how long a build that finds the table busy is tried again."""
     drain_patience: timedelta = timedelta(minutes=10)

@@ -352,8 +352,8 @@ class _Plan(Staged):
             event=Event.DROP_FAILED,
             fail_reason=FailReason.EXECUTION_ERROR,
             message=f"The index {self.index.index_name!r} should have been taken back "
-            f"({stop.sentence.removesuffix('.')}), but dropping it failed and it is still there: {error}. "
-            "Drop it by hand, with the rollback record's statement.",
+            f"({stop.sentence.removesuffix('.')}), but dropping it failed and it is still there: {error}. Drop it by "
+            "hand, with the rollback record's statement.",
             error_message=_numbered(error.number if isinstance(error, Refused) else None, str(error)),
         )
 

@@ -112,16 +112,20 @@ class TargetDatabase(Protocol):
     def start_build(self, order: BuildOrder) -> None:
         """Begin to build, and return at once: the statement runs on a connection of its own.
 
-        That connection first takes the table's advisory lock without waiting (not to be had: `BUSY`), waits for
-        metadata locks no longer than `order.lock_wait`, and has no read time-out. The statement is sent at most
-        once. Raises `Refused` when a build of this process already runs on this table.
+        That connection first takes the table's advisory lock without waiting (not to be had: `BUSY`) and has no
+        read time-out. When others queue behind the statement for longer than `order.lock_wait`, or it waits for
+        a metadata lock for longer than that and the server's shortest time-out (a second), it is ended: `BUSY`.
+        With a shorter `lock_wait`, it is not sent at all where the target sees that it would wait: `BUSY` too.
+        The statement is sent at most once. Raises `Unavailable` when a build of this process already runs on this
+        table.
         """
         ...
 
     def build_report(self, index: IndexDefinition) -> BuildReport | None:
-        """Return how the build that this process started on the table ended, or None while it runs.
+        """Return how the build of `index` that this process started ended, or None while it runs.
 
-        The report stays until the next `start_build`. Raises `Refused` when this process started none.
+        The report stays until the next `start_build` of this index, whatever else is built on the table. Raises
+        `Refused` when this process started none.
         """
         ...
 
@@ -140,8 +144,8 @@ class TargetDatabase(Protocol):
         """Drop the index that `run_id` built: name, key parts and marker are checked under the advisory lock.
 
         An index that is already gone is no error. Raises `Unavailable` when a lock was not to be had in time,
-        `Refused` when the index is not ours (no number) or the server refuses (its number), `OutcomeUnknown`
-        when the connection was lost.
+        with `lock_wait` as for a build, `Refused` when the index is not ours (no number) or the server refuses
+        (its number), `OutcomeUnknown` when the connection was lost.
         """
         ...
 

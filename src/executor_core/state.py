@@ -72,6 +72,11 @@ class ClaimOnRecord(BaseModel):
     ends_at: Moment | None = None
 
 
+def origin_of(worker_id: WorkerId, at: datetime) -> str:
+    """Return the name of a process's hold on a run: no other process, and no other start, has the same."""
+    return f"{worker_id}@{at:%Y%m%dT%H%M%S.%fZ}"
+
+
 class RunState(BaseModel):
     """One run as this project stores it. Frozen: a step makes a new one."""
 
@@ -81,7 +86,7 @@ class RunState(BaseModel):
     run: ExecutionRun
     phase: Phase = Phase.SCHEDULED
     origin: str
-    """Where and when this state was first made; part of every message's key."""
+    """Which process goes on from this state, and since when; part of the key of every message that it makes."""
     messages: int = 0
     """How many messages were made so far; the number of the next one."""
     worker_id: WorkerId
@@ -130,8 +135,14 @@ class RunState(BaseModel):
         A window that was cut short is begun anew, and what was being retried is retried with full patience. The
         transactions to be waited for are seen afresh: their ids may have meant something only to another process.
         """
-        changes: dict[str, object] = {"worker_id": worker_id, "tries": 0, "give_up_at": None, "wake_at": None}
-        changes["draining"] = None
+        changes: dict[str, object] = {
+            "worker_id": worker_id,
+            "origin": origin_of(worker_id, at),  # the process before may still be alive, and number its messages on
+            "tries": 0,
+            "give_up_at": None,
+            "wake_at": None,
+            "draining": None,
+        }
         for name, window in (("baseline", self.baseline), ("after", self.after)):
             if window is not None:
                 changes[name] = window.begun_anew(at)

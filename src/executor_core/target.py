@@ -140,7 +140,8 @@ class BuildOutcome(StrEnum):
 
     DONE = "done"
     BUSY = "busy"
-    """The metadata lock or the advisory lock was not to be had in time; nothing is left behind."""
+    """A lock was not to be had in time, or others queued behind the statement for too long and the target ended it;
+    nothing is left behind."""
     NAME_TAKEN = "name_taken"
     NOT_ONLINE = "not_online"
     """The server can't do it without a stronger lock or a copy (1845, 1846)."""
@@ -164,7 +165,10 @@ class BuildReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildOrder:
-    """Everything that a target needs to build an index."""
+    """Everything that a target needs to build an index.
+
+    `lock_wait` is how long others may queue behind the statement before the target itself ends it (`BUSY`).
+    """
 
     schema_name: str
     index: IndexDefinition

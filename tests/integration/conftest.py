@@ -106,7 +106,8 @@ def _serve(name: str) -> Iterator[Server]:
         if os.environ.get("CI") or os.environ.get("EXECUTOR_REQUIRE_SERVERS") == "1":
             pytest.fail(message)  # where servers are expected, a skipped test must not look like a good one
         pytest.skip(message)
-    with LocalServer(installation) as local:
+    # Each test has a schema of its own, and the digests of all of them stay until the server ends.
+    with LocalServer(installation, flags=["--performance-schema-digests-size=5000"]) as local:
         yield Server(local.url().removesuffix("/"), local.kind, local.version, local)
 
 

@@ -27,7 +27,7 @@ from executor_core.model import ExecutionRun
 LEASE = timedelta(seconds=1)
 ROWS = 4_000
 WINDOWS = {"baseline_window": "2s", "after_window": "2s"}
-NOT_CLAIMED = 6
+RUNNING_BUILDS = "SELECT id FROM information_schema.processlist WHERE db = %s AND info LIKE 'ALTER TABLE%%'"
 ONCE = (
     "baseline_metrics_collected",
     "index_added",
@@ -82,8 +82,8 @@ class Stage:
 
         self.server.on(moment.call, strike)  # type: ignore[arg-type]  # the six names
         workers.append(self.command.start(self.run))
-        finish_killed(workers[0])
-        assert reached.is_set(), f"the run never came to: {moment}"
+        _, errors = workers[0].communicate(timeout=120)
+        assert reached.is_set(), f"the run never came to: {moment}; {errors}"
 
     def die_after(self, seconds: float) -> bool:
         """Kill the worker so long after its claim; return whether it was still alive then."""
@@ -121,11 +121,7 @@ class Stage:
 
     def build_runs(self) -> bool:
         """Whether the server works on the run's statement, whoever asked for it and whether or not he lives."""
-        rows = self.database.execute(
-            "SELECT id FROM information_schema.processlist WHERE db = %s AND info LIKE 'ALTER TABLE%%'",
-            (self.database.name,),
-        )
-        return bool(rows)
+        return bool(self.database.execute(RUNNING_BUILDS, (self.database.name,)))
 
     def builds(self) -> int:
         """How often the server has added an index in this schema."""
@@ -214,13 +210,21 @@ class Stage:
 
 
 @contextmanager
-def stage(server: Server, folder: Path, *, harmful: bool = False, rows: int = ROWS, **plane: Any) -> Iterator[Stage]:
-    """A stage on `server` for a helpful or a harmful run; `plane` goes to the control plane."""
+def stage(
+    server: Server,
+    folder: Path,
+    *,
+    harmful: bool = False,
+    rows: int = ROWS,
+    lease: timedelta = LEASE,
+    port: int = 0,
+) -> Iterator[Stage]:
+    """A stage on `server` for a helpful or a harmful run; `lease` and `port` are the control plane's."""
     query, column = (MISLED, "order_date") if harmful else (HELPED, "customer_id")
     with ExitStack() as opened:
         database = opened.enter_context(contextmanager(_schema)(server))
         create(database, rows=rows)
-        api = opened.enter_context(SixCallsServer(**{"lease": LEASE, **plane}))
+        api = opened.enter_context(SixCallsServer(lease=lease, port=port))
         run = ExecutionRun(
             id=f"crash-{folder.name}",
             connection_id="conn-crash",
@@ -239,7 +243,7 @@ def stage(server: Server, folder: Path, *, harmful: bool = False, rows: int = RO
 
 
 def finish_killed(worker: "subprocess.Popen[str]") -> None:
-    """Kill a worker unless that was done, wait for it, and close its pipes."""
+    """Kill a worker, if it has not ended yet, and close its pipes."""
     worker.kill()
     worker.communicate(timeout=60)
     assert worker.returncode in (-signal.SIGKILL, 0, 3)

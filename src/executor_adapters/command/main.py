@@ -149,7 +149,7 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     option("--settle", metavar="0s", help="pause between the build and the after window (EXECUTOR_SETTLE)")
     option("--state-dir", metavar="DIR", help="checkpoints and undelivered messages (EXECUTOR_STATE_DIR)")
     option("--api-timeout", metavar="5s", help="limit of each call (EXECUTOR_API_TIMEOUT)")
-    option("--lock-wait", metavar="1s", help="how long others may queue behind our statement (EXECUTOR_LOCK_WAIT)")
+    option("--lock-wait", metavar="250ms", help="how long others may queue behind our statement (EXECUTOR_LOCK_WAIT)")
     option(
         "--exposure",
         help="staged: used when older transactions are gone; direct: at once (EXECUTOR_EXPOSURE)",

@@ -34,7 +34,7 @@ class FakeDatabase:
     def __init__(self, server: FakeServer) -> None:
         self.server = server
         self.faults = Faults()
-        self._builds: dict[str, Build] = {}
+        self._builds: dict[tuple[str, str], Build] = {}
         self._detached: set[int] = set()
         self._losses: dict[str, list[bool]] = {}
 
@@ -84,17 +84,17 @@ class FakeDatabase:
     def start_build(self, order: BuildOrder) -> None:
         self.faults.strike("start_build")
         self.server.settle()
-        mine = self._builds.get(order.index.table_name)
-        if mine is not None and self._report_of(mine) is None:
-            raise Refused(f"a build of this process already runs on the table {order.index.table_name!r}")
+        mine = [build for (table, _), build in self._builds.items() if table == order.index.table_name]
+        if any(self._report_of(build) is None for build in mine):
+            raise Unavailable(f"a build of this process already runs on the table {order.index.table_name!r}")
         happened = self._lost("start_build")
         if happened is False:
             now = self.server.clock.monotonic()
             lost = Build(connection_id=0, order=order, begun_at=now, stage_since=now)
             lost.report = BuildReport(outcome=BuildOutcome.UNKNOWN, error="the connection was lost")
-            self._builds[order.index.table_name] = lost
+            self._builds[_key(order.index)] = lost
         else:
-            build = self._builds[order.index.table_name] = self.server.begin(order)
+            build = self._builds[_key(order.index)] = self.server.begin(order)
             if happened:
                 self._detached.add(build.connection_id)
         self.faults.took_effect("start_build")
@@ -102,9 +102,9 @@ class FakeDatabase:
     def build_report(self, index: IndexDefinition) -> BuildReport | None:
         self.faults.strike("build_report")
         self.server.settle()
-        if index.table_name not in self._builds:
-            raise Refused(f"this process started no build on the table {index.table_name!r}")
-        report = self._report_of(self._builds[index.table_name])
+        if _key(index) not in self._builds:
+            raise Refused(f"this process started no build of {index.index_name} on the table {index.table_name!r}")
+        report = self._report_of(self._builds[_key(index)])
         self.faults.took_effect("build_report")
         return report
 
@@ -234,3 +234,7 @@ class FakeDatabase:
             else DigestRole.TARGET
         )
         return WatchedDigest(key=self.server.statistics.key_of(query), role=role)
+
+
+def _key(index: IndexDefinition) -> tuple[str, str]:
+    return index.table_name, index.index_name.casefold()

@@ -12,7 +12,7 @@ from executor_adapters.mysql.connection import Connection, Connector, TimeLimits
 from executor_adapters.mysql.errors import StatementFailed
 from executor_adapters.mysql.url import MySQLUrl
 from executor_core import ddl
-from executor_core.errors import InvalidInput, Refused
+from executor_core.errors import InvalidInput, Refused, Unavailable
 from executor_core.index_definition import IndexDefinition
 from executor_core.metrics import Snapshot
 from executor_core.model import RunId
@@ -56,7 +56,7 @@ class MySQLTarget:
         self._clock = clock
         self._desk = _Desk()
         self._open: WeakSet[Connection] = WeakSet()
-        self._builds: dict[str, Build] = {}
+        self._builds: dict[tuple[str, str], Build] = {}
         self._starting: set[str] = set()
         self._guard = threading.Lock()
 
@@ -97,27 +97,27 @@ class MySQLTarget:
 
     def start_build(self, order: BuildOrder) -> None:
         """Send the statement, on a connection and a thread of its own, and return."""
-        key = ddl.advisory_lock(order.schema_name, order.index.table_name)
+        key = lock, _ = _key(order.schema_name, order.index)
         with self._guard:
-            known = self._builds.get(key)
-            if key in self._starting or (known is not None and known.report is None):
-                raise Refused(f"a build of this process already runs on the table {order.index.table_name}")
+            running = {table for (table, _), build in self._builds.items() if build.report is None}
+            if lock in self._starting | running:
+                raise Unavailable(f"a build of this process already runs on the table {order.index.table_name}")
             self._builds.pop(key, None)
-            self._starting.add(key)
+            self._starting.add(lock)
         try:
             build = Build(self._connector, order, self._clock)
             with self._guard:
                 self._builds[key] = build
         finally:
             with self._guard:
-                self._starting.discard(key)
+                self._starting.discard(lock)
 
     def build_report(self, index: IndexDefinition) -> BuildReport | None:
-        """Return how the build on the table ended, or None while it runs."""
+        """Return how the build of the index ended, or None while it runs."""
         with self._guard:
-            build = self._builds.get(ddl.advisory_lock(self.schema_name, index.table_name))
+            build = self._builds.get(_key(self.schema_name, index))
         if build is None:
-            raise Refused(f"this process started no build on the table {index.table_name}")
+            raise Refused(f"this process started no build of {index.index_name} on the table {index.table_name}")
         return build.report
 
     def running_change(self, index: IndexDefinition) -> RunningChange | None:
@@ -191,3 +191,8 @@ class MySQLTarget:
             with self._guard:
                 self._open.discard(connection)
             connection.close()
+
+
+def _key(schema_name: str, index: IndexDefinition) -> tuple[str, str]:
+    """A table, by its advisory lock, and an index on it: several runs may take turns on one table."""
+    return ddl.advisory_lock(schema_name, index.table_name), index.index_name.casefold()

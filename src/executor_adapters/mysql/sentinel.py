@@ -93,7 +93,7 @@ class Sentinel:
         keepers = tuple(holder for holder in second if holder.lock in stayed)
         if not keepers:
             return None
-        return f"the statement was not sent: the table's lock was held by {_named(keepers)}"
+        return f"the statement was not sent: the table's lock was held by {named(keepers)}"
 
     def _guard(self) -> None:
         pause = CLOSE_LOOK
@@ -119,12 +119,15 @@ class Sentinel:
 
     def _kill(self, overdue: Overdue) -> None:
         # Said before it is done: the statement's own thread may see the end of it first.
-        self._gave_way = self._sentence(overdue)
+        earlier = self._gave_way
+        self._gave_way = earlier or self._sentence(overdue)
         try:
             self._connection.rows("KILL QUERY %s", self._guarded.connection_id)
         except StatementFailed:
-            self._gave_way = None
+            self._gave_way = earlier
             raise
+        # A server may take a while to obey; it is told again if others wait for that as long as they did before.
+        self._watch = StallWatch(self._watch.tolerance)
 
     def _sentence(self, overdue: Overdue) -> str:
         try:
@@ -135,7 +138,7 @@ class Sentinel:
         if holders is None:
             held = "who held the lock can't be seen by this account or on this server"
         elif holders:
-            held = f"the lock was held by {_named(holders)}"
+            held = f"the lock was held by {named(holders)}"
         else:
             held = "nobody held the lock but us: another statement for the whole table stood between"
         return (
@@ -178,8 +181,9 @@ class Sentinel:
         return "" if self._view.blind_spot is None else f"; {self._view.blind_spot}"
 
 
-def _named(holders: tuple[Holder, ...]) -> str:
+def named(holders: tuple[Holder, ...]) -> str:
+    """Name a few holders, the oldest first, and count the rest; each session once."""
     oldest_first = sorted(holders, key=lambda holder: -(holder.age_s or 0))
-    named = ", ".join(dict.fromkeys(map(str, oldest_first[:NAMED_HOLDERS])))
-    rest = len(holders) - NAMED_HOLDERS
-    return named if rest <= 0 else f"{named} and {rest} more"
+    names = list(dict.fromkeys(map(str, oldest_first)))
+    rest = len(names) - NAMED_HOLDERS
+    return ", ".join(names[:NAMED_HOLDERS]) + (f" and {rest} more" if rest > 0 else "")

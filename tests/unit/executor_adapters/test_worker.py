@@ -92,6 +92,19 @@ def test_many_runs_come_to_their_ends() -> None:
     assert len(house.world.server.statements) == 12
 
 
+def test_runs_on_one_table_take_turns() -> None:
+    house = House()
+    columns = [f"c{number}" for number in range(5)]
+    house.world.server.add_table("wide", {"id": "int"} | dict.fromkeys(columns, "int"))
+    for column in columns:
+        run = house.world.run(column, run_id=f"run-{column}")
+        house.world.control_plane.schedule(run.model_copy(update={"table_name": "wide", "query_digests": ()}))
+    house.worker.work(once=True)
+    assert [type(end) for end in house.ends.values()] == [Finished] * 5
+    assert set(house.world.server.indexes("wide")) == {"PRIMARY", *(f"idx_{column}" for column in columns)}
+    assert {house.status(run_id) for run_id in house.ends} == {ExecutionStatus.COMPLETED}
+
+
 def test_once_ends_at_once_when_there_is_nothing_to_do() -> None:
     house = House()
     before = house.world.clock.now()

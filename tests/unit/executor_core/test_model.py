@@ -84,9 +84,15 @@ def test_times_are_kept_in_utc() -> None:
     assert read.created_at.tzinfo is UTC
 
 
-def test_a_time_without_an_offset_is_refused() -> None:
+def test_a_run_s_time_without_an_offset_is_taken_for_utc() -> None:
+    read = ExecutionRun.model_validate_json(document(created_at="2026-01-01T12:00:00"))
+    assert read.created_at == datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def test_a_record_s_time_without_an_offset_is_refused() -> None:
+    entry = {"execution_run_id": "run-1", "action": "index_added", "timestamp": "2026-01-01T12:00:00"}
     with pytest.raises(ValidationError, match="timezone"):
-        ExecutionRun.model_validate_json(document(created_at="2026-03-01T12:00:00"))
+        AuditLogEntry.model_validate(entry)
 
 
 def test_fields_that_a_newer_writer_added_are_passed_over() -> None:

@@ -19,8 +19,10 @@ from tests.unit.executor_core.facts import (
 )
 
 from executor_core.lifecycle import STATUS, TERMINAL_PHASES, Phase
+from executor_core.messages import Draft
 from executor_core.metrics import DigestRole
 from executor_core.model import (
+    AuditAction,
     FailReason,
     RollbackRecord,
     RollbackStatus,
@@ -28,7 +30,7 @@ from executor_core.model import (
     VerificationStatus,
     WorkerId,
 )
-from executor_core.state import ClaimOnRecord, RunState, Stop, WindowKind
+from executor_core.state import ClaimOnRecord, RunState, Stop, WindowKind, origin_of
 from executor_core.verdict import Verdict
 
 FULL = state(
@@ -128,6 +130,7 @@ def test_another_process_goes_on_with_full_patience_and_whole_windows() -> None:
     assert resumed == FULL.model_copy(
         update={
             "worker_id": WorkerId("worker-2"),
+            "origin": origin_of(WorkerId("worker-2"), after(1000)),
             "tries": 0,
             "give_up_at": None,
             "wake_at": None,
@@ -138,5 +141,12 @@ def test_another_process_goes_on_with_full_patience_and_whole_windows() -> None:
 
 def test_a_run_without_windows_is_resumed_without_them() -> None:
     assert state(Phase.CLAIMED).resumed(WorkerId("worker-2"), after(5)) == state(
-        Phase.CLAIMED, worker_id=WorkerId("worker-2")
+        Phase.CLAIMED, worker_id=WorkerId("worker-2"), origin=origin_of(WorkerId("worker-2"), after(5))
     )
+
+
+def test_two_processes_that_hold_a_run_never_share_a_message_key() -> None:
+    first = state(Phase.CLAIMED)
+    second = first.resumed(WorkerId("worker-2"), after(5))
+    keys = {Draft(held).audited(AuditAction.RUN_CLAIMED, NOON).messages[0].key for held in (first, second)}
+    assert len(keys) == 2
