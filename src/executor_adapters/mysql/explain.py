@@ -29,10 +29,9 @@ def plans_using(connection: Connection, index: IndexDefinition, digests: Sequenc
     if any(there.is_named(index) for there in hidden):
         if len(hidden) > 1:  # the switch below shows all of them, so nothing is told of ours alone
             return {}
-        # Set for this one purpose: no other statement of this connection would be planned otherwise.
         connection.set_session({"optimizer_switch": "use_invisible_indexes=on"})
-    else:
-        connection.set_session({"optimizer_switch": "use_invisible_indexes=off"})
+    else:  # as it was, should this connection have explained a hidden one before
+        connection.rows("SET SESSION optimizer_switch = DEFAULT")
     connection.offer_session("explain_json_format_version", 1)
     ambiguous = _shares_its_name(connection, index)
     found: dict[str, bool] = {}

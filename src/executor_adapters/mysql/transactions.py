@@ -32,6 +32,7 @@ _MYSQL_PROBE = """
             WHERE ENABLED = 'YES' AND NAME = 'transaction') = 1
         AND NOT EXISTS (SELECT 1 FROM performance_schema.threads
             WHERE TYPE = 'FOREGROUND' AND PROCESSLIST_ID IS NOT NULL AND INSTRUMENTED = 'NO')
+        AND LOCATE('use_invisible_indexes=on', @@GLOBAL.optimizer_switch) = 0
         AND (SELECT COUNT(*) >= 0 FROM performance_schema.events_transactions_current)
         AND (SELECT COUNT(*) >= 0 FROM performance_schema.session_connect_attrs)
 """
@@ -60,7 +61,7 @@ _MARIADB_TRANSACTIONS = f"""
 
 
 def can_be_seen(connection: Connection) -> bool:
-    """Whether this account sees the open transactions of every account, on this server as it is set up."""
+    """Whether this account sees the open transactions of every account, and a hidden index is one on this server."""
     probe = _MYSQL_PROBE if connection.dialect.flavor is Flavor.MYSQL else _MARIADB_PROBE
     try:
         return bool(connection.row(probe)[0])
