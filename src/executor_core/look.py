@@ -41,6 +41,8 @@ class Sight:
     """When this process last looked for transactions that are still open."""
     drain_error: Refused | None = None
     """Why open transactions can't be seen any more."""
+    foreseen_at: datetime | None = None
+    """When this process last asked the optimizer about the hidden index."""
     publish_error: ExecutorError | None = None
     """Why the last try to publish failed."""
     drop_error: ExecutorError | None = None

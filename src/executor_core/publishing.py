@@ -38,16 +38,15 @@ class Publishing:
         awaited = seen if state.draining is None else state.draining
         remaining = {name: words for name, words in seen.items() if name in awaited}
         give_up_at = state.give_up_at or now + self.effects.rules.pacing.drain_patience
-        if remaining != state.draining or give_up_at != state.give_up_at:
-            changes = {"draining": remaining, "give_up_at": give_up_at}
-            self.effects.record(carried, Draft(state.model_copy(update=changes)))
+        changes = {"draining": remaining, "give_up_at": give_up_at}
+        self.effects.record(carried, Draft(state.model_copy(update=changes)))
         if remaining:
             self.effects.tell(carried, "drain.progressed", remaining=len(remaining), give_up_at=give_up_at)
         return None
 
     def foresee_plans(self, carried: Carried) -> None:
         """Ask the optimizer what it would do; the index is useless only if it says so of statements that matter."""
-        state = carried.state
+        state, now = carried.state, self.effects.ports.clock.now()
         asked = {digest.casefold() for digest in state.run.query_digests}
         targets = [watched for watched in state.digests or () if _is_target(watched, asked)]
         try:
@@ -61,7 +60,10 @@ class Publishing:
             if watched.key.digest in plans
         )
         useful = not plans or any(plans.values()) or not enough
-        self.effects.record(carried, Draft(state.model_copy(update={"useful": useful})))
+        # A useless index has a window's time to be found useful; a useful one is then published with full patience.
+        give_up_at = None if useful else state.give_up_at or now + self.effects.rules.pacing.after_window
+        carried.sight.foreseen_at = now
+        self.effects.record(carried, Draft(state.model_copy(update={"useful": useful, "give_up_at": give_up_at})))
         self.effects.tell(carried, "plans.foreseen", plans=plans, useful=useful)
 
     def _executions(self, state: RunState) -> Mapping[DigestKey, int]:

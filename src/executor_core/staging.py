@@ -61,7 +61,7 @@ class Staged(Look):
         )
 
     def publish(self) -> Action:
-        """Ask once whether anything would use the index, then publish it; look before trying again."""
+        """Publish the index if anything would use it; look before trying again."""
         latest = self.reading()
         if latest is None:
             return AskKillSwitch()
@@ -77,14 +77,8 @@ class Staged(Look):
             return Move(event=Event.INDEX_PUBLISHED)
         if latest.engaged:  # no answer right now: publish when there is one, or when trust in the last has run out
             return Wait(latest.at + self.pacing.kill_switch_interval)
-        if self.state.useful is None:
-            return ForeseePlans()
         if not self.state.useful:
-            sentence = (
-                "the server's optimizer would use the index for none of the statements that it is meant for, and an "
-                "index that nobody uses only costs; it was never published"
-            )
-            return Move(event=Event.INDEX_UNUSED, stop=Stop(reason=FailReason.VERIFICATION_FAILED, sentence=sentence))
+            return self.unused()
         error = self.sight.publish_error
         if error is None:
             return PublishIndex()
@@ -96,6 +90,26 @@ class Staged(Look):
             stop=Stop(reason=FailReason.EXECUTION_ERROR, sentence=why),
             error_message=why,
         )
+
+    def unused(self) -> Action:
+        """Ask the optimizer; where it would not use the index, again and again for as long as a window lasts.
+
+        The statements that it is asked about are samples of what the application runs: with other values the
+        answer may be another. Meanwhile the index is hidden, and the kill switch is asked as in any window.
+        """
+        asked_at, give_up_at = self.sight.foreseen_at, self.state.give_up_at
+        if self.state.useful is None or asked_at is None or give_up_at is None:
+            return ForeseePlans()
+        if self.now >= give_up_at:
+            sentence = (
+                "the server's optimizer would use the index for none of the statements that it is meant for, and an "
+                "index that nobody uses only costs; it was never published"
+            )
+            return Move(event=Event.INDEX_UNUSED, stop=Stop(reason=FailReason.VERIFICATION_FAILED, sentence=sentence))
+        again_at = asked_at + self.pacing.sample_interval(self.pacing.after_window, extended=False)
+        if asked_at <= self.now < again_at:
+            return Wait(self.soonest(min(again_at, give_up_at)))
+        return ForeseePlans()
 
 
 def _some(transactions: dict[str, str]) -> str:

@@ -4,7 +4,7 @@ The same transactions are broken by the direct exposure: else these tests would 
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -75,7 +75,7 @@ class OldTransactions:
 
 
 @contextmanager
-def old_transactions(played: Stage) -> Iterator[OldTransactions]:
+def old_transactions(played: Stage) -> Generator[OldTransactions]:
     transactions = OldTransactions(played)
     try:
         yield transactions
@@ -160,7 +160,7 @@ ENOUGH = {
 
 
 @contextmanager
-def account(played: Stage, grants: list[str]) -> Iterator[None]:
+def account(played: Stage, grants: list[str]) -> Generator[None]:
     """Let the command work as a user of its own."""
     user = f"u_{played.database.name[-12:]}"
     everything = [f"ALTER, SELECT ON {played.database.name}.*", *grants]

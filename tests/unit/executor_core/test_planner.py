@@ -758,8 +758,29 @@ def test_transactions_that_cannot_be_seen_any_more_cost_the_index() -> None:
 # --- publishing ------------------------------------------------------------------------------------------------------
 
 
-def test_the_optimizer_is_asked_once_before_the_publication() -> None:
-    assert decide(in_phase(Phase.PUBLISHING), hidden_sight()) == ForeseePlans()
+@pytest.mark.parametrize(
+    ("useful", "asked_at", "give_up_at"),
+    [
+        (None, None, None),
+        (None, NOON, after(9)),
+        (False, None, after(9)),
+        (False, NOON, None),
+        (False, after(-10), after(9)),
+        (False, after(1), after(9)),
+    ],
+    ids=["never", "by another phase", "by another process", "before a restart", "due again", "clock set back"],
+)
+def test_the_optimizer_is_asked_before_the_publication(
+    useful: bool | None, asked_at: datetime | None, give_up_at: datetime | None
+) -> None:
+    there = in_phase(Phase.PUBLISHING, useful=useful, give_up_at=give_up_at)
+    assert decide(there, hidden_sight(foreseen_at=asked_at)) == ForeseePlans()
+
+
+@pytest.mark.parametrize(("give_up_at", "until"), [(after(90), after(5)), (after(2), after(2))])
+def test_an_index_that_nobody_would_use_yet_waits(give_up_at: datetime, until: datetime) -> None:
+    there = in_phase(Phase.PUBLISHING, useful=False, give_up_at=give_up_at)
+    assert decide(there, hidden_sight(foreseen_at=NOON)) == Wait(until)
 
 
 def test_a_useful_index_is_published() -> None:
@@ -767,7 +788,7 @@ def test_a_useful_index_is_published() -> None:
 
 
 def test_an_index_that_nobody_would_use_is_taken_back() -> None:
-    decided = move(in_phase(Phase.PUBLISHING, useful=False), hidden_sight())
+    decided = move(in_phase(Phase.PUBLISHING, useful=False, give_up_at=NOON), hidden_sight(foreseen_at=after(-5)))
     assert (decided.event, decided.error_message) == (Event.INDEX_UNUSED, None)
     assert decided.stop is not None
     assert decided.stop.reason is FailReason.VERIFICATION_FAILED
@@ -964,6 +985,7 @@ SIGHTS = st.builds(
     unreachable_since=INSTANTS,
     drained_at=INSTANTS,
     drain_error=st.sampled_from([None, Refused("no", number=1142)]),
+    foreseen_at=INSTANTS,
     publish_error=ERRORS,
     drop_error=ERRORS,
 )

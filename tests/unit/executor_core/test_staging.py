@@ -1,6 +1,6 @@
 """A hidden index through the engine, on the fakes: drained, asked about, published, and taken back where it must be."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -42,7 +42,7 @@ def published(world: FakeWorld) -> int:
 
 
 @contextmanager
-def draining(world: FakeWorld, rules: Rules = SHORT) -> Iterator[tuple[Process, ExecutionRun]]:
+def draining(world: FakeWorld, rules: Rules = SHORT) -> Generator[tuple[Process, ExecutionRun]]:
     """A run that waits, its index hidden, for a transaction that stays open until the end."""
     run = world.run("customer_id")
     process = Process(world, rules=rules)
@@ -224,6 +224,26 @@ def test_an_index_that_no_statement_would_use_is_never_published() -> None:
     assert isinstance(step, Finished)
     assert "an index that nobody uses only costs" in str(step.state.message)
     assert published(world) == 0
+
+
+def test_an_index_that_is_useless_at_first_may_be_found_useful() -> None:
+    world = FakeWorld()
+    run = useless(world)
+    process = Process(world, rules=SHORT)
+    process.carry(run, until=lambda step: step.state.useful is False)
+    helped = Cost(latency=timedelta(milliseconds=1), rows_examined=1)
+    world.server.add_query(replace(NO_PLANS_BUT_OURS, indexed={"customer_id": helped}))
+    assert end(process.carry(run)) == (ExecutionStatus.COMPLETED, None)
+    assert published(world) == 1
+
+
+def test_a_kill_switch_while_an_index_is_useless_takes_it_back_for_its_own_reason() -> None:
+    world = FakeWorld()
+    run = useless(world)
+    process = Process(world, rules=SHORT)
+    process.carry(run, until=lambda step: step.state.useful is False)
+    world.control_plane.set_kill_switch(active=True, connection_id=ConnectionId("shop"), reason="incident")
+    assert end(process.carry(run)) == (ExecutionStatus.ROLLED_BACK, FailReason.KILL_SWITCH)
 
 
 def test_statements_that_cannot_be_explained_speak_against_nothing() -> None:
