@@ -137,6 +137,7 @@ def test_another_process_goes_on_with_full_patience_and_whole_windows() -> None:
             "tries": 0,
             "give_up_at": None,
             "wake_at": None,
+            "draining": None,
             "after": window(next_in=30).begun_anew(after(1000)),
         }
     )
