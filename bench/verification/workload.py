@@ -1,49 +1,59 @@
 """A simulated server: digests with drifting, bursty, heavy-tailed latencies, observed as the server would be.
 
-One trial is 30 one-minute intervals before a build, a minute of build, and 30 intervals after it, with seven
-reads and three writes on the table and five controls elsewhere. A *family* says how the machine and the load
-behave, an *effect* what the index does. Everything follows from the seed.
+One trial is thirty one-minute intervals before a build, a minute of build, and thirty intervals after it, with
+seven reads and three writes on the table and five controls elsewhere; `Watch` can be set otherwise. A *family*
+says how the machine and the load behave, an *effect* what the index does. Everything follows from the seed.
 """
 
-import math
-import random
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from zlib import crc32
+
+import numpy as np
+import numpy.typing as npt
 
 from executor_core.metrics import DigestRole, DigestRow, Snapshot
 
-INTERVALS = 30
-FIRST_LOOK = 5
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
-MINUTE = timedelta(minutes=1)
-_CORRELATION = 0.65
-_POOL = 2048
-_NOISE = {"quiet": (0.02, 0.02), "noisy": (0.10, 0.06), "very noisy": (0.31, 0.11)}
-_OTHER_NOISE = (0.04, 0.03)
-
 FAMILIES = ("quiet", "noisy", "very noisy", "traffic", "mix", "bursts", "cold", "diurnal")
 PARAMETER_DRIFT = "parameters"
-EFFECTS = ("none", "better10", "hidden1.3", "hidden1.5", "hidden3", "small3", "tail", "writes3", "better10+small3")
+EFFECTS = (
+    "none",
+    "better10",
+    "hidden1.3",
+    "hidden1.5",
+    "hidden3",
+    "hidden8",
+    "rows6",
+    "small3",
+    "tail",
+    "writes3",
+    "better10+small3",
+)
 HARMLESS = ("none", "better10")
 
+_NOISE = {"quiet": (0.02, 0.02), "noisy": (0.10, 0.06), "very noisy": (0.31, 0.11)}
+_OTHER_NOISE = (0.04, 0.03)
+_CORRELATION = 0.65
+"""Of the noise of two moments a minute apart."""
+_POOL = 4096
+_BUCKETS = 450
+_TOO_LONG_PS = 10**16
 
-@dataclass
-class Digest:
-    """One digest of the simulated server; latencies in milliseconds, `pool` holds latencies of mean one."""
+Array = npt.NDArray[np.float64]
 
-    name: str
-    role: DigestRole
-    mean_ms: float
-    pool: list[float]
-    buckets: dict[float, float]
-    rows: float
-    rows_cv: float
-    sent: float
-    unindexed: float
-    weight: float = 1.0
-    drift: list[float] = field(default_factory=list)
+
+@dataclass(frozen=True)
+class Watch:
+    """How the server is watched: `first_look` intervals make the early look, None if there is but one look."""
+
+    intervals: int = 30
+    seconds: float = 60.0
+    first_look: int | None = 5
+    reads: int = 7
+    writes: int = 3
+    controls: int = 5
+    histograms: bool = True
 
 
 @dataclass(frozen=True)
@@ -54,214 +64,226 @@ class Trial:
     after: list[Snapshot]
     uses_index: dict[str, bool]
     harmful: bool
+    watch: Watch
 
     def first_look(self) -> list[Snapshot]:
-        """The after window as it is after five minutes."""
-        return self.after[: FIRST_LOOK + 1]
+        """The after window as the first look sees it."""
+        return self.after[: self.watch.first_look + 1] if self.watch.first_look else self.after
 
 
-def trial(*, family: str, effect: str, executions: int, seed: int) -> Trial:
-    """One trial with about `executions` executions of each digest in five minutes."""
-    rng = random.Random(f"{family}/{effect}/{executions}/{seed}")
-    digests = list(_digests(rng))
-    server = _Server(rng, family, effect, digests, executions)
-    baseline = list(server.window(0))
-    server.build()
-    after = list(server.window(INTERVALS + 1))
-    return Trial(baseline, after, server.plans(), effect not in HARMLESS)
+@dataclass(frozen=True)
+class _Digest:
+    """One digest; `latencies` holds latencies of mean one, the rest are amounts per execution."""
 
-
-def _digests(rng: random.Random) -> Iterator[Digest]:
-    """Seven reads, the first the target with half the table's time, the second small; writes; controls."""
-    means = [math.exp(rng.gauss(1.0, 1.3)) for _ in range(15)]
-    others = sum(means[2:10])
-    means[0] = others * rng.uniform(1.1, 2.0)
-    means[1] = (others + means[0]) * rng.uniform(0.01, 0.04)
-    for i, mean in enumerate(means):
-        role = DigestRole.TARGET if i < 7 else DigestRole.WRITE if i < 10 else DigestRole.CONTROL
-        pool = _pool(rng)
-        yield Digest(
-            name=f"{role.value}-{i}",
-            role=role,
-            mean_ms=mean,
-            pool=pool,
-            buckets={value: 50 * math.log10(value) for value in pool},
-            rows=rng.choice((1.0, 20.0, 300.0, 5000.0)) if role is not DigestRole.WRITE else 1.0,
-            rows_cv=rng.choice((0.0, 0.1, 0.5, 1.5)),
-            sent=rng.choice((1.0, 1.0, 10.0)),
-            unindexed=rng.choice((0.0, 0.0, 1.0)) if i else 1.0,
-        )
-
-
-def _pool(rng: random.Random) -> list[float]:
-    """Latencies of mean one in one of six shapes."""
-    shape = rng.randrange(6)
-    if shape < 3:
-        sigma = (0.3, 0.6, 1.0)[shape]
-        values = [math.exp(rng.gauss(0.0, sigma)) for _ in range(_POOL)]
-    elif shape < 5:
-        share, factor = ((0.15, 10.0), (0.03, 30.0))[shape - 3]
-        values = [math.exp(rng.gauss(0.0, 0.3)) * (factor if rng.random() < share else 1.0) for _ in range(_POOL)]
-    else:
-        values = [
-            5 * rng.paretovariate(1.8) if rng.random() < 0.03 else math.exp(rng.gauss(0.0, 0.5)) for _ in range(_POOL)
-        ]
-    mean = sum(values) / _POOL
-    return [value / mean for value in values]
-
-
-def _autoregressive(rng: random.Random, deviation: float, length: int) -> list[float]:
-    value, values = rng.gauss(0.0, deviation), []
-    for _ in range(length):
-        values.append(value)
-        value = _CORRELATION * value + rng.gauss(0.0, deviation * math.sqrt(1 - _CORRELATION**2))
-    return values
+    name: str
+    role: DigestRole
+    mean_ms: float
+    latencies: Array
+    rows: float
+    rows_cv: float
+    sent: float
+    unindexed: float
 
 
 @dataclass
-class _Totals:
-    count: int = 100_000
-    time_ps: int = 5 * 10**15
-    rows: int = 10**7
-    sent: int = 10**6
-    unindexed: int = 1000
-    histogram: Counter[int] = field(default_factory=lambda: Counter({150: 100_000}))
+class _Effect:
+    """What becomes of each digest after the build, as factors by digest."""
+
+    latency: Array
+    rows: Array
+    sent: Array
+    tail: bool = False
 
 
-class _Server:
-    """The state of the server while the trial runs."""
-
-    def __init__(self, rng: random.Random, family: str, effect: str, digests: list[Digest], executions: int) -> None:
-        self.rng, self.family, self.effect, self.digests = rng, family, effect, digests
-        self.rate = executions / 5
-        self.totals = {digest.name: _Totals() for digest in digests}
-        length = 2 * INTERVALS + 1
-        common, own = _NOISE.get(family, _OTHER_NOISE)
-        self.common = _autoregressive(rng, common, length)
-        for digest in digests:
-            digest.drift = _autoregressive(rng, own, length)
-        self.ramp = rng.uniform(-0.3, 0.3) / INTERVALS if family == "diurnal" else 0.0
-        self.latency = {digest.name: 1.0 for digest in digests}
-        self.rows = {digest.name: 1.0 for digest in digests}
-        self.sent = {digest.name: 1.0 for digest in digests}
-        self.cold: dict[str, tuple[float, float]] = {}
-        self.built_at: int | None = None
-
-    def build(self) -> None:
-        """The index appears: its effect begins, and whatever the family does at this moment."""
-        rng = self.rng
-        self.built_at = INTERVALS + 1
-        target, small, writes = self.digests[0], self.digests[1], self.digests[7:10]
-        if "better10" in self.effect:
-            self.latency[target.name], self.rows[target.name], target.unindexed = 0.1, 0.05, 0.0
-        if self.effect.startswith("hidden"):
-            self.latency[target.name] = float(self.effect.removeprefix("hidden"))
-            self.rows[target.name], target.unindexed = 0.5, 0.0
-        if "small3" in self.effect:
-            self.latency[small.name] = 3.0
-        if self.effect == "tail":
-            target.pool = [value * (50.0 if rng.random() < 0.04 else 0.05) for value in target.pool]
-            target.buckets = {value: 50 * math.log10(value) for value in target.pool}
-            self.rows[target.name] = 0.5
-        if self.effect == "writes3":
-            self.latency |= {digest.name: 3.0 for digest in writes}
-        if self.family == "traffic":
-            factor = 10 ** rng.uniform(-1, 1)
-            self.rate *= factor
-            for name in self.latency:
-                self.latency[name] *= math.exp(0.04 * math.log(factor))
-        for digest in self.digests:
-            if self.family == "mix":
-                digest.weight = math.exp(rng.gauss(0.0, 0.8))
-            elif self.family == "cold":
-                self.cold[digest.name] = (rng.uniform(0.0, 1.2), rng.uniform(1.0, 4.0))
-            elif self.family == PARAMETER_DRIFT and rng.random() < 0.5:
-                factor = math.exp(rng.gauss(0.0, 0.25))
-                self.latency[digest.name] *= factor
-                self.rows[digest.name] *= factor
-                if rng.random() < 0.5:  # the other half aggregate, and return as many rows as before
-                    self.sent[digest.name] *= factor
-
-    def plans(self) -> dict[str, bool]:
-        """What EXPLAIN says about the reads, wrong for one in twenty."""
-        used = {digest.name: self.rng.random() < 0.5 for digest in self.digests[:7]}
-        used[self.digests[0].name] = True
-        if "small3" in self.effect:
-            used[self.digests[1].name] = True
-        return {name: uses != (self.rng.random() < 0.05) for name, uses in used.items()}
-
-    def window(self, first: int) -> Iterator[Snapshot]:
-        """The snapshots from interval `first` on, one a minute."""
-        yield self._snapshot(first)
-        for minute in range(first, first + INTERVALS):
-            burst = self.family == "bursts" and self.rng.random() < 0.13
-            for digest in self.digests:
-                self._run(digest, minute, hit=burst and self.rng.random() < 0.5)
-            yield self._snapshot(minute + 1)
-
-    def _run(self, digest: Digest, minute: int, *, hit: bool) -> None:
-        rng, totals = self.rng, self.totals[digest.name]
-        n = _poisson(rng, self.rate * digest.weight)
-        if n == 0:
-            return
-        log = self.common[minute] + digest.drift[minute] + math.log1p(self.ramp * minute)
-        if digest.name in self.cold and self.built_at is not None:
-            extra, decay = self.cold[digest.name]
-            log += math.log1p(extra * math.exp(-(minute - self.built_at) / decay))
-        scale = self.latency[digest.name] * digest.mean_ms * math.exp(log)
-        offset = 1 + 50 * math.log10(scale / 0.01)
-        drawn = rng.choices(digest.pool, k=n)
-        time_ms = sum(drawn) * scale
-        seen = Counter(map(digest.buckets.__getitem__, drawn))
-        counts: Counter[int] = Counter()
-        for logarithm, count in seen.items():
-            counts[min(449, max(0, math.floor(offset + logarithm)))] += count
-        if hit:
-            slow, factor = rng.uniform(0.05, 0.30), rng.uniform(5, 30)
-            struck = round(slow * n)
-            shift = round(50 * math.log10(factor))
-            time_ms += sum(drawn[:struck]) * scale * (factor - 1)
-            for value in drawn[:struck]:
-                bucket = min(449, max(0, math.floor(offset + digest.buckets[value])))
-                counts[bucket] -= 1
-                counts[min(449, bucket + shift)] += 1
-        totals.count += n
-        totals.time_ps += round(time_ms * 1e9)
-        wobble = 1 + digest.rows_cv / math.sqrt(n) * rng.gauss(0.0, 1.0)
-        totals.rows += max(0, round(n * digest.rows * self.rows[digest.name] * max(0.05, wobble)))
-        totals.sent += round(n * digest.sent * self.sent[digest.name])
-        totals.unindexed += round(n * digest.unindexed)
-        totals.histogram.update(counts)
-
-    def _snapshot(self, minute: int) -> Snapshot:
-        return Snapshot(
-            taken_at=START + minute * MINUTE,
+def trial(*, family: str, effect: str, executions: float, seed: int, watch: Watch = Watch()) -> Trial:
+    """One trial with about `executions` executions of each digest in five minutes."""
+    rng = np.random.default_rng([crc32(family.encode()), crc32(effect.encode()), round(executions * 1000), seed])
+    digests = _digests(rng, watch)
+    change = _effect(effect, len(digests), watch)
+    weights, rate_after = np.ones(len(digests)), 1.0
+    if family == "traffic":
+        rate_after = float(10 ** rng.uniform(-1, 1))
+        change.latency *= np.exp(0.04 * np.log(rate_after))
+    elif family == "mix":
+        weights = np.exp(rng.normal(0.0, 0.8, len(digests)))
+    elif family == PARAMETER_DRIFT:
+        factor = np.where(rng.random(len(digests)) < 0.5, np.exp(rng.normal(0.0, 0.25, len(digests))), 1.0)
+        change.latency *= factor
+        change.rows *= factor
+        # Half of the digests aggregate: they return as many rows as before.
+        change.sent *= np.where(rng.random(len(digests)) < 0.5, factor, 1.0)
+    levels = _levels(rng, family, len(digests), watch)
+    rates = np.full(levels.shape, executions * watch.seconds / 300)
+    rates[:, watch.intervals :] *= rate_after * weights[:, None]
+    rates[:, watch.intervals] = 0.0  # the build
+    bursts = (rng.random(levels.shape[1]) < 0.13) & (rng.random(levels.shape) < 0.5) if family == "bursts" else None
+    series = [
+        _run(rng, digest, i, change, rates[i], levels[i], None if bursts is None else bursts[i], watch)
+        for i, digest in enumerate(digests)
+    ]
+    snapshots = [
+        Snapshot.model_construct(
+            taken_at=START + j * timedelta(seconds=watch.seconds),
             server_uuid="simulated",
-            uptime_s=500_000 + 60 * minute,
-            digests=tuple(
-                DigestRow(
-                    schema_name="shop",
-                    digest=digest.name,
-                    role=digest.role,
-                    count_star=totals.count,
-                    sum_timer_wait_ps=totals.time_ps,
-                    sum_rows_examined=totals.rows,
-                    sum_rows_sent=totals.sent,
-                    sum_no_index_used=totals.unindexed,
-                    max_timer_wait_ps=10**16,
-                    histogram={bucket: count for bucket, count in totals.histogram.items() if count},
-                )
-                for digest in self.digests
-                for totals in (self.totals[digest.name],)
-            ),
+            uptime_s=500_000 + round(watch.seconds * j),
+            digests=tuple(rows[j] for rows in series),
         )
+        for j in range(2 * watch.intervals + 2)
+    ]
+    half = watch.intervals + 1
+    return Trial(snapshots[:half], snapshots[half:], _plans(rng, effect, watch), effect not in HARMLESS, watch)
 
 
-def _poisson(rng: random.Random, mean: float) -> int:
-    if mean > 30:
-        return max(0, round(rng.gauss(mean, math.sqrt(mean))))
-    limit, n, product = math.exp(-mean), 0, rng.random()
-    while product > limit:
-        n += 1
-        product *= rng.random()
-    return n
+def _digests(rng: np.random.Generator, watch: Watch) -> list[_Digest]:
+    """Reads, the first the target with half the table's time or more, the second small; writes; controls."""
+    table = watch.reads + watch.writes
+    means = np.exp(rng.normal(1.0, 1.3, table + watch.controls))
+    if table > 2:
+        others = means[2:table].sum()
+        means[0] = others * rng.uniform(1.1, 2.0)
+        means[1] = (others + means[0]) * rng.uniform(0.01, 0.04)
+    roles = [DigestRole.TARGET] * watch.reads + [DigestRole.WRITE] * watch.writes
+    roles += [DigestRole.CONTROL] * watch.controls
+    return [
+        _Digest(
+            name=f"{role.value}-{i}",
+            role=role,
+            mean_ms=float(means[i]),
+            latencies=_latencies(rng),
+            rows=1.0 if role is DigestRole.WRITE else float(rng.choice([1.0, 20.0, 300.0, 5000.0])),
+            rows_cv=float(rng.choice([0.0, 0.1, 0.5, 1.5])),
+            sent=float(rng.choice([1.0, 1.0, 10.0])),
+            unindexed=float(rng.choice([0.0, 0.0, 1.0])) if i else 1.0,
+        )
+        for i, role in enumerate(roles)
+    ]
+
+
+def _latencies(rng: np.random.Generator) -> Array:
+    """Latencies of mean one in one of six shapes: lognormal, bimodal, or with a Pareto tail."""
+    shape = rng.integers(6)
+    if shape < 3:
+        values = np.exp(rng.normal(0.0, (0.3, 0.6, 1.0)[shape], _POOL))
+    elif shape < 5:
+        share, factor = ((0.15, 10.0), (0.03, 30.0))[shape - 3]
+        values = np.exp(rng.normal(0.0, 0.3, _POOL)) * np.where(rng.random(_POOL) < share, factor, 1.0)
+    else:
+        body, tail = np.exp(rng.normal(0.0, 0.5, _POOL)), 5 * (1 + rng.pareto(1.8, _POOL))
+        values = np.where(rng.random(_POOL) < 0.03, tail, body)
+    return np.asarray(values / values.mean())
+
+
+def _effect(effect: str, digests: int, watch: Watch) -> _Effect:
+    change = _Effect(np.ones(digests), np.ones(digests), np.ones(digests), tail=effect == "tail")
+    if "better10" in effect:
+        change.latency[0], change.rows[0] = 0.1, 0.05
+    elif effect.startswith("hidden"):
+        change.latency[0], change.rows[0] = float(effect.removeprefix("hidden")), 0.5
+    elif effect == "rows6":
+        change.rows[0] = 6.0
+    elif effect == "tail":
+        change.rows[0] = 0.5
+    elif effect == "writes3":
+        change.latency[watch.reads : watch.reads + watch.writes] = 3.0
+    if "small3" in effect:
+        change.latency[1] = 3.0
+    return change
+
+
+def _levels(rng: np.random.Generator, family: str, digests: int, watch: Watch) -> Array:
+    """The logarithm of how slow each digest is in each interval, the build's included."""
+    common, own = _NOISE.get(family, _OTHER_NOISE)
+    length = 2 * watch.intervals + 1
+    levels = _autoregressive(rng, own, digests, length, watch) + _autoregressive(rng, common, 1, length, watch)
+    minutes = np.arange(length) * watch.seconds / 60
+    if family == "diurnal":
+        levels = levels + np.log1p(rng.uniform(-0.3, 0.3) / 30 * minutes)
+    elif family == "cold":
+        extra, decay = rng.uniform(0.0, 1.2, (digests, 1)), rng.uniform(1.0, 4.0, (digests, 1))
+        since = minutes - minutes[watch.intervals]
+        levels = levels + np.where(since > 0, np.log1p(extra * np.exp(-since.clip(0) / decay)), 0.0)
+    return levels
+
+
+def _autoregressive(rng: np.random.Generator, deviation: float, rows: int, length: int, watch: Watch) -> Array:
+    correlation = _CORRELATION ** (watch.seconds / 60)
+    steps = rng.normal(0.0, deviation, (rows, length))
+    steps[:, 1:] *= np.sqrt(1 - correlation**2)
+    for j in range(1, length):
+        steps[:, j] += correlation * steps[:, j - 1]
+    return steps
+
+
+def _plans(rng: np.random.Generator, effect: str, watch: Watch) -> dict[str, bool]:
+    """What EXPLAIN says about the reads, wrong for one in twenty."""
+    used = rng.random(watch.reads) < 0.5
+    used[0] = True
+    if "small3" in effect:
+        used[1] = True
+    wrong = rng.random(watch.reads) < 0.05
+    return {f"target-{i}": bool(used[i] != wrong[i]) for i in range(watch.reads)}
+
+
+def _run(
+    rng: np.random.Generator,
+    digest: _Digest,
+    i: int,
+    change: _Effect,
+    rates: Array,
+    levels: Array,
+    hit: npt.NDArray[np.bool_] | None,
+    watch: Watch,
+) -> list[DigestRow]:
+    """One digest's rows in all snapshots."""
+    length, half = len(rates), watch.intervals
+    after = np.arange(length) > half
+    n = rng.poisson(rates)
+    scale = digest.mean_ms * np.exp(levels) * np.where(after, change.latency[i], 1.0)
+    interval = np.repeat(np.arange(length), n)
+    latency = rng.choice(digest.latencies, len(interval)) * scale[interval]
+    if change.tail and i == 0:
+        slow = rng.random(len(interval)) < 0.04
+        latency *= np.where(after[interval], np.where(slow, 50.0, 0.05), 1.0)
+    if hit is not None:
+        share, factor = rng.uniform(0.05, 0.30, length), rng.uniform(5, 30, length)
+        struck = hit[interval] & (rng.random(len(interval)) < share[interval])
+        latency *= np.where(struck, factor[interval], 1.0)
+    amounts = n * digest.rows * np.where(after, change.rows[i], 1.0)
+    wobble = 1 + digest.rows_cv / np.sqrt(n.clip(1)) * rng.normal(0.0, 1.0, length)
+    unindexed = n * np.where(after & (change.rows[i] < 1), 0.0, digest.unindexed)
+    counts = _cumulative(n, 100_000)
+    times = _cumulative(np.bincount(interval, latency, length) * 1e9, 5 * 10**15)
+    rows = _cumulative(amounts * wobble.clip(0.05), 10**7)
+    sent = _cumulative(n * digest.sent * np.where(after, change.sent[i], 1.0), 10**6)
+    scans = _cumulative(unindexed, 1000)
+    histograms = _histograms(interval, latency, length) if watch.histograms else [None] * (length + 1)
+    return [
+        DigestRow.model_construct(
+            schema_name="shop",
+            digest=digest.name,
+            role=digest.role,
+            count_star=counts[j],
+            sum_timer_wait_ps=times[j],
+            sum_rows_examined=rows[j],
+            sum_rows_sent=sent[j],
+            sum_no_index_used=scans[j],
+            max_timer_wait_ps=_TOO_LONG_PS,
+            histogram=histograms[j],
+        )
+        for j in range(length + 1)
+    ]
+
+
+def _cumulative(amounts: npt.NDArray[np.generic], start: int) -> list[int]:
+    """The counter at each snapshot: what it began at, and what each interval added."""
+    steps = np.rint(amounts).astype(np.int64)
+    return [start, *(start + np.cumsum(steps)).tolist()]
+
+
+def _histograms(interval: npt.NDArray[np.int64], latency: Array, length: int) -> list[dict[int, int]]:
+    buckets = np.floor(1 + 50 * np.log10(latency / 0.01)).clip(0, _BUCKETS - 1).astype(np.int64)
+    added = np.bincount(interval * _BUCKETS + buckets, minlength=length * _BUCKETS).reshape(length, _BUCKETS)
+    used = np.flatnonzero(added.any(axis=0))
+    numbers = used.tolist()
+    seen: list[list[int]] = [[0] * len(numbers), *np.cumsum(added[:, used], axis=0).tolist()]
+    return [{b: c for b, c in zip(numbers, counts, strict=True) if c} for counts in seen]

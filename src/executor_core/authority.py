@@ -12,6 +12,8 @@ from executor_core.ports import Message
 from executor_core.state import ClaimOnRecord
 
 RENEWAL_RETRY = timedelta(seconds=1)
+OVERSLEPT = timedelta(seconds=10)
+"""How much later than it meant to a process may look at a run, before it asks whether the run is still its own."""
 RECLAIM_SHARE = 2 / 3
 """Where a control plane has no renewal, the run is claimed again after this share of the lease."""
 
@@ -63,10 +65,27 @@ def keep_lease(carried: Carried, ports: Ports) -> None:
         return
     monotonic = ports.clock.monotonic()
     due = renewal_due(lease)
-    if due is not None and monotonic >= max(due, carried.renew_after or due):
+    if lease.claim.length is None:
+        _claim_after_oversleeping(carried, ports, lease, monotonic)
+    elif due is not None and monotonic >= max(due, carried.renew_after or due):
         _renew(carried, ports, lease, monotonic)
     if carried.lease is None or not carried.lease.holds(ports.clock.monotonic()):
         raise LeaseLost(f"the lease of run {carried.state.run.id} ended and could not be renewed")
+
+
+def _claim_after_oversleeping(carried: Carried, ports: Ports, lease: Lease, monotonic: timedelta) -> None:
+    """Where nobody said how long a lease is, a process that was stopped can't know whether it still has one."""
+    overslept = carried.expected_by is not None and monotonic - carried.expected_by > OVERSLEPT
+    carried.expected_by = monotonic
+    if not overslept:
+        return
+    try:
+        claim = ports.control_plane.claim(RunId(lease.claim.run_id), lease.claim.worker_id)
+    except (Unavailable, Refused) as error:
+        raise LeaseLost(
+            f"this process stood still, and may not go on with run {lease.claim.run_id}: {error}"
+        ) from error
+    carried.lease = Lease(claim=claim, asked_at=monotonic)
 
 
 def renewal_due(lease: Lease) -> timedelta | None:

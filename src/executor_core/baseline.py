@@ -81,6 +81,7 @@ def assess_baseline(
         kinds=roles.kinds,
         wanted=roles.wanted,
         machine=machine_of(window, window, roles.controls, policy),
+        bystanders=(),
         policy=policy,
     )
     judged = [c for c in comparisons if c.wanted and c.time_share >= policy.material_share]

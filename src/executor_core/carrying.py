@@ -59,6 +59,8 @@ class Carried:
     index: IndexDefinition
     target: TargetDatabase
     lease: Lease | None = None
+    expected_by: timedelta | None = None
+    """The monotonic time by which this process meant to look at the run again."""
     renew_after: timedelta | None = None
     """The monotonic time before which a failed renewal is not tried again."""
     sight: Sight = field(default_factory=Sight)

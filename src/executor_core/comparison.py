@@ -16,6 +16,9 @@ from executor_core.metrics import DigestKey
 from executor_core.policy import Policy
 from executor_core.window import Delta, Series, Window
 
+_LEAST_DRIFT = 0.03**2
+_MOST_DRIFT = math.log(2.0) ** 2
+"""A bystander's work drifted if it changed by more than 3 %; one counts as at most doubled."""
 _PAIRED_RESIDUAL = 0.9
 """The machine's index must take more than a tenth of a digest's own variance to be used for it."""
 
@@ -125,11 +128,13 @@ def compare(
     kinds: Mapping[DigestKey, DigestKind],
     wanted: frozenset[DigestKey],
     machine: Machine,
+    bystanders: Sequence[DigestKey],
     policy: Policy,
 ) -> list[Comparison]:
     """The comparison of every eligible digest among `keys`, in their order.
 
-    Eligible is one with `policy.min_samples` executions and a measured time in both windows.
+    Eligible is one with `policy.min_samples` executions and a measured time in both windows. `bystanders` are
+    digests whose work the index can't have changed: controls, and reads whose plans don't use it.
     """
     table_time = sum(before.series[key].total.time_ps for key in keys if key in before.series)
     measured = [
@@ -145,12 +150,16 @@ def compare(
         cpu=pool(each.cpu for each in measured),
     )
     shared, shared_degrees = _shared_variance(before, after, measured, machine)
+    drift = work_drift(
+        [(before.series[k], after.series[k]) for k in bystanders if k in before.series and k in after.series], policy
+    )
     return [
         _compare_one(
             each,
             noises,
             shared,
             shared_degrees,
+            drift,
             machine,
             policy,
             table_time,
@@ -294,11 +303,31 @@ def _shared_variance(
     return min(1.0, trend), max(1.0, len(levels) - 2.0)
 
 
+def work_drift(bystanders: Sequence[tuple[Series, Series]], policy: Policy) -> tuple[float, float]:
+    """How much the rows that bystanders examine wandered between the windows: variance, degrees of freedom.
+
+    Where statements of all kinds examine other numbers of rows than before, their parameters changed, and the
+    table's digests may be expected to wander as far. One digest alone shows nothing about the others.
+    """
+    drifts: list[float] = []
+    for before, after in bystanders:
+        old, new = before.total, after.total
+        if min(old.executions, new.executions) >= policy.min_samples and old.rows and new.rows:
+            log_ratio = _log_ratio(old.rows, old.executions, new.rows, new.executions)
+            own = _excess_of(before, after, lambda delta: delta.rows)
+            chance = own.per_interval * (1 / max(1, len(before.deltas)) + 1 / max(1, len(after.deltas)))
+            drifts.append(min(max(0.0, log_ratio * log_ratio - 4 * chance), _MOST_DRIFT))
+    if sum(drift > _LEAST_DRIFT for drift in drifts) < 2:
+        return 0.0, math.inf
+    return math.fsum(drifts) / len(drifts), float(len(drifts))
+
+
 def _compare_one(
     m: _Measured,
     noises: _Noises,
     shared: float,
     shared_degrees: float,
+    drift: tuple[float, float],
     machine: Machine,
     policy: Policy,
     table_time: int,
@@ -315,7 +344,7 @@ def _compare_one(
     latency = eased - relief
     noise = noises.time.of(m.time, *m.intervals)
     noise_degrees = max(1.0, m.time.degrees)
-    common = [(shared, shared_degrees), (floor * floor, math.inf)]
+    common = [(shared, shared_degrees), drift, (floor * floor, math.inf)]
     parts = (
         (m.sampling[0], m.sampling_degrees[0]),
         (m.sampling[1], m.sampling_degrees[1]),
@@ -324,7 +353,7 @@ def _compare_one(
     )
     body = None
     if m.logs is not None:
-        body_ratio = m.log_shift - relief - (0.0 if m.paired else max(machine.body_shift, 0.0))
+        body_ratio = m.log_shift - relief - (0.0 if m.paired else max(machine.shift, 0.0))
         body_parts = (
             (_log_variance(m.before), before.executions - 1.0),
             (_log_variance(m.after), after.executions - 1.0),
@@ -343,9 +372,9 @@ def _compare_one(
         latency=Change(latency, parts),
         body=body,
         own_variance=m.sampling[0] + m.sampling[1],
-        shared_variance=noise + shared + floor * floor,
+        shared_variance=noise + shared + drift[0] + floor * floor,
         degrees=welch_degrees(parts),
-        rows=_logical(m, m.rows, noises.rows, lambda d: d.rows, floor, from_nothing=1.0),
+        rows=_logical(m, m.rows, noises.rows, lambda d: d.rows, floor, from_nothing=1.0, drift=drift),
         returned=_logical(m, m.returned, noises.returned, lambda d: d.returned, floor, from_nothing=0.0),
         cpu=_logical(m, m.cpu, noises.cpu, lambda d: d.cpu_ps, floor, from_nothing=0.0)
         if before.cpu_ps and after.cpu_ps
@@ -366,6 +395,7 @@ def _logical(
     floor: float,
     *,
     from_nothing: float,
+    drift: tuple[float, float] = (0.0, math.inf),
 ) -> Change:
     """The change of a counter per execution; from nothing it counts if it reaches `from_nothing`."""
     before, after = m.before.total, m.after.total
@@ -376,12 +406,12 @@ def _logical(
     if log_ratio == 0.0 or log_ratio == -math.inf:
         return Change(log_ratio)
     if own.degrees:
-        return Change(log_ratio, ((noise.of(own, *m.intervals), float(own.degrees)), (floor * floor, math.inf)))
+        return Change(log_ratio, ((noise.of(own, *m.intervals), float(own.degrees)), drift, (floor * floor, math.inf)))
     sampled = [
         (max(v, 1 / total.executions), total.executions - 1.0)
         for v, total in zip(m.sampling, (before, after), strict=True)
     ]
-    return Change(log_ratio, (*sampled, (floor * floor, math.inf)))
+    return Change(log_ratio, (*sampled, drift, (floor * floor, math.inf)))
 
 
 def _log_ratio(old: int, before: int, new: int, after: int) -> float:

@@ -247,8 +247,14 @@ class Engine:
             action = next_action(carried.state, carried.index, carried.sight, now, self._rules.pacing)
             until = self._perform(carried, action)
             if until is not None:
-                return Waiting(self._no_later_than_renewal(carried, until), carried.state)
+                return self._waiting(carried, until)
         return Waiting(self._ports.clock.now(), carried.state)
+
+    def _waiting(self, carried: Carried, until: datetime) -> Waiting:
+        until = self._no_later_than_renewal(carried, until)
+        pause = max(until - self._ports.clock.now(), timedelta(0))
+        carried.expected_by = self._ports.clock.monotonic() + pause
+        return Waiting(until, carried.state)
 
     def _claim(self, carried: Carried) -> str | None:
         refused = claim_run(carried, self._ports, self._worker_id)

@@ -80,17 +80,24 @@ class Moments:
         return max(0.0, self.time_squares * self.count / (self.times * self.times) - 1.0) if self.times else 0.0
 
 
+NO_MOMENTS = Moments(0, 0, 0, 0, 0)
+
+
 def moments_between(scale: BucketScale, earlier: Mapping[int, int], later: Mapping[int, int]) -> Moments | None:
-    """The moments of what `later` counts beyond `earlier`; None if a bucket's count fell or is unknown."""
+    """The moments of what `later` counts beyond `earlier`; None if a bucket's count fell or is unknown.
+
+    Most buckets stand still from one reading to the next, so only those that moved are looked at.
+    """
     if not earlier.keys() <= later.keys() and any(n and bucket not in later for bucket, n in earlier.items()):
         return None
-    if not later:
-        return Moments(0, 0, 0, 0, 0)
-    counts = [n - earlier.get(bucket, 0) for bucket, n in later.items()]
-    if min(counts) < 0 or max(later) >= len(scale.times):
+    moved = [bucket for bucket, _ in later.items() - earlier.items()]
+    if not moved:
+        return NO_MOMENTS
+    counts = [later[bucket] - earlier.get(bucket, 0) for bucket in moved]
+    if min(counts) < 0 or max(moved) >= len(scale.times):
         return None
-    logs = [scale.logs[bucket] for bucket in later]
-    times = [scale.times[bucket] for bucket in later]
+    logs = [scale.logs[bucket] for bucket in moved]
+    times = [scale.times[bucket] for bucket in moved]
     log_sums = list(map(mul, counts, logs))
     time_sums = list(map(mul, counts, times))
     return Moments(

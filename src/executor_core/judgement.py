@@ -14,13 +14,20 @@ from executor_core.dispersion import welch_degrees
 from executor_core.inference import t_tail, weighted_holm
 from executor_core.metrics import DigestKey
 from executor_core.policy import Policy, WritePolicy
+from executor_core.tail import FEWEST, Tail
 from executor_core.verdict import Reason, ReasonCode
 
 _LEAST_WEIGHT = 0.02
 """Each digest's share of the error budget is its share of the table's time, but no less than this."""
+_LESSER = 0.5
+"""Rows examined and the table's time are tests of their own: each spends half of what the latencies may."""
 _CPU_RISE = math.log(1.05)
 _NINE_IN_TEN = 1.2816
 """The normal quantile of 0.9: a true change is below this many standard errors nine times in ten."""
+_FEW_EARLY = 50
+"""With fewer executions, an early look lets only a gross rise convict."""
+_STRETCHED = 3.0
+_GAP = math.log(2.0)
 _WORK_SAVED = math.log(0.8)
 
 
@@ -40,10 +47,18 @@ class _Look:
     policy: Policy
     final: bool
     uses_index: Mapping[str, bool]
+    tails: Mapping[DigestKey, Tail]
 
     def attributable(self, c: Comparison) -> bool:
         """Whether the index can have caused a change; a write always pays for an index."""
         return c.kind is DigestKind.WRITE or self.uses_index.get(c.key.digest, True)
+
+    def steady(self, c: Comparison) -> bool:
+        """Whether chance outliers moved the mean: the body stands within the limit, and no tail seems to grow."""
+        if c.body is None or abs(c.body.log_ratio) > self.policy.latency_limit:
+            return False
+        tail = self.tails.get(c.key)
+        return tail is None or (self.final and tail.p_lasting >= self.policy.suspicion)
 
     def minds(self, c: Comparison) -> bool:
         """Whether this digest alone is suspect enough: to wait for more, or to doubt what EXPLAIN said."""
@@ -56,32 +71,41 @@ def judge(
     policy: Policy,
     final: bool,
     uses_index: Mapping[str, bool],
+    tails: Mapping[DigestKey, Tail],
 ) -> Findings:
     """The findings on all comparisons of one look.
 
-    `final` says that no later look will follow.
+    `final` says that no later look will follow. The digests that can convict share one error budget, those
+    whose plans don't use the index another.
     """
-    look = _Look(policy, final, uses_index)
+    look = _Look(policy, final, uses_index, tails)
     findings = Findings()
-    weights = [max(c.time_share, _LEAST_WEIGHT) for c in comparisons]
+    writes = Findings()
+    for family in (True, False):
+        members = [c for c in comparisons if look.attributable(c) is family]
+        _judge_family(members, look, findings, writes)
+    _judge_writes(writes, comparisons, look, findings)
+    _judge_table(comparisons, look, findings)
+    return findings
+
+
+def _judge_family(members: Sequence[Comparison], look: _Look, findings: Findings, writes: Findings) -> None:
+    """What is found about the digests of one family; about dearer writes it goes to `writes`."""
+    policy = look.policy
+    weights = [max(c.time_share, _LEAST_WEIGHT) for c in members]
     total_weight = math.fsum(weights)
     p_latency = weighted_holm(
-        [c.p_latency if c.latency.log_ratio > policy.latency_limit else 1.0 for c in comparisons], weights
+        [c.p_latency if c.latency.log_ratio > policy.latency_limit else 1.0 for c in members], weights
     )
-    p_rows = weighted_holm(
-        [c.rows.p_rise if c.rows.log_ratio > policy.rows_limit else 1.0 for c in comparisons], weights
-    )
-    writes = Findings()
-    for c, weight, p_time, p_examined in zip(comparisons, weights, p_latency, p_rows, strict=True):
+    p_rows = weighted_holm([c.rows.p_rise if c.rows.log_ratio > policy.rows_limit else 1.0 for c in members], weights)
+    for c, weight, p_time, p_examined in zip(members, weights, p_latency, p_rows, strict=True):
         share = weight / total_weight
         _judge_latency(c, p_time, look, writes if c.kind is DigestKind.WRITE else findings)
+        _judge_tail(c, look, findings)
         _judge_rows(c, p_examined, look, findings)
         _judge_errors(c, c.p_errors / share, look, findings)
         if not policy.allow_full_scan_increase:
             _judge_scans(c, c.p_scans / share, look, findings)
-    _judge_writes(writes, comparisons, look, findings)
-    _judge_table(comparisons, look, findings)
-    return findings
 
 
 def _judge_latency(c: Comparison, p: float, look: _Look, findings: Findings) -> None:
@@ -111,7 +135,7 @@ def _judge_latency(c: Comparison, p: float, look: _Look, findings: Findings) -> 
         findings.doubts.append(about(code, c, numbers))
     elif not look.attributable(c):
         return
-    elif c.time_share >= policy.material_share:
+    elif c.time_share >= policy.material_share and not look.steady(c):
         findings.doubts.append(about(ReasonCode.UNDECIDED_INCREASE, c, numbers))
 
 
@@ -125,11 +149,36 @@ def _judge_hidden(c: Comparison, look: _Look, findings: Findings) -> None:
     if c.body is not None and c.body.log_ratio > policy.latency_limit and c.body.p_rise < bound:
         numbers |= {"body_change_percent": percent(c.body.log_ratio), "p_value": c.body.p_rise}
         findings.doubts.append(about(ReasonCode.SUSPECTED_INCREASE, c, numbers))
-    elif not look.final:
-        highest = c.latency.log_ratio + _NINE_IN_TEN * math.sqrt(c.own_variance + c.shared_variance)
-        if highest > math.log(policy.early_ratio):
-            numbers |= {"highest_percent": percent(highest)}
-            findings.doubts.append(about(ReasonCode.TOO_EARLY, c, numbers))
+        return
+    highest = c.latency.log_ratio + _NINE_IN_TEN * math.sqrt(c.own_variance + c.shared_variance)
+    hides = highest > math.log1p(policy.tellable_percent / 100)
+    numbers |= {"highest_percent": percent(highest), "executions": c.after.executions}
+    if not look.final and (hides or (c.body is not None and c.after.executions < FEWEST)):
+        findings.doubts.append(about(ReasonCode.TOO_EARLY, c, numbers))
+    elif hides and _stretched(c):
+        findings.doubts.append(about(ReasonCode.TAIL_WORSE, c, numbers))
+
+
+def _stretched(c: Comparison) -> bool:
+    """Whether most executions got faster while the spread grew so much that few slow ones make the mean."""
+    before, after = c.before.latency, c.after.latency
+    if c.body is None or before is None or after is None:
+        return False
+    much = _STRETCHED * max(before.relative_variance, 1.0)
+    return c.latency.log_ratio - c.body.log_ratio > _GAP and after.relative_variance > much
+
+
+def _judge_tail(c: Comparison, look: _Look, findings: Findings) -> None:
+    """A heavier tail: a doubt if it lasts and the digest matters, else said; early, each suspicion waits."""
+    tail = look.tails.get(c.key)
+    if tail is None:
+        return
+    reason = about(ReasonCode.TAIL_WORSE, c, tail.numbers)
+    matters = c.time_share >= look.policy.min_added_share
+    if not look.final or (tail.worse and tail.p_lasting < look.policy.alpha_per_look and matters):
+        findings.doubts.append(reason)
+    elif tail.worse:
+        findings.notes.append(reason)
 
 
 def _unexplained(c: Comparison, rise: float) -> float:
@@ -147,7 +196,10 @@ def _corroborated(c: Comparison, look: _Look) -> bool:
     if c.cpu is not None and not (cpu_up or rows_up):
         return False
     if c.two_snapshots or not look.final:
-        large = c.latency.log_ratio > math.log(look.policy.early_ratio)
+        rise = c.latency.log_ratio
+        few = c.after.executions < _FEW_EARLY and not c.two_snapshots
+        least = look.policy.gross_ratio if few else look.policy.early_ratio
+        large = rise > math.log(least) and (c.body is None or c.body.log_ratio > rise / 2)
         return large or rows_up or (cpu_up and c.two_snapshots)
     return True
 
@@ -165,7 +217,10 @@ def _judge_rows(c: Comparison, p: float, look: _Look, findings: Findings) -> Non
         "before": c.before.rows / c.before.executions,
         "after": c.after.rows / c.after.executions,
     }
-    _file(c, ReasonCode.ROWS_EXAMINED_INCREASED, numbers, p if unexplained else 1.0, look, findings)
+    bounded = p / _LESSER if unexplained else 1.0
+    if not look.final and rise <= math.log(policy.early_ratio):
+        bounded = max(bounded, policy.alpha_per_look)
+    _file(c, ReasonCode.ROWS_EXAMINED_INCREASED, numbers, bounded, look, findings)
 
 
 def _judge_scans(c: Comparison, p: float, look: _Look, findings: Findings) -> None:
@@ -252,13 +307,16 @@ def _judge_table(comparisons: Sequence[Comparison], look: _Look, findings: Findi
         "p_value": p,
     }
     raw = table_change(comparisons, [c.raw_latency for c in comparisons])
-    attributed = table_change(
+    doubtful = table_change(
         comparisons,
-        [c.latency.log_ratio if look.attributable(c) else min(c.latency.log_ratio, 0.0) for c in comparisons],
+        [
+            c.latency.log_ratio if look.attributable(c) and not look.steady(c) else min(c.latency.log_ratio, 0.0)
+            for c in comparisons
+        ],
     )
-    if judged > policy.latency_limit and p < policy.alpha_per_look and admitted > policy.latency_limit:
+    if judged > policy.latency_limit and p < policy.alpha_per_look * _LESSER and admitted > policy.latency_limit:
         findings.breaches.append(Reason(code=ReasonCode.TABLE_TIME_INCREASED, numbers=numbers))
-    elif attributed > policy.latency_limit:
+    elif doubtful > policy.latency_limit:
         findings.doubts.append(Reason(code=ReasonCode.UNDECIDED_INCREASE, numbers=numbers))
     elif raw > policy.latency_limit and not look.final:
         findings.doubts.append(

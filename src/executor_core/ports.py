@@ -200,7 +200,11 @@ class CheckpointStore(Protocol):
         ...
 
     def save(self, state: RunState, messages: Sequence[Message] = ()) -> None:
-        """Store `state` and append `messages` to the outbox. Raises `Unavailable` when the store can't be written."""
+        """Store `state` and append `messages` to the outbox. Raises `Unavailable` when the store can't be written.
+
+        A state replaces one of its own origin, or the one that it was resumed from. Raises `LeaseLost`, and stores
+        nothing, when another process has gone on from there in the meantime.
+        """
         ...
 
     def add_sample(self, run_id: RunId, window: WindowKind, snapshot: Snapshot) -> None:

@@ -20,10 +20,10 @@ class Roles:
 def roles_of(readings: Sequence[Reading], targets: Collection[str] | None) -> Roles:
     """The roles as the rows are marked and as `targets` names them.
 
-    A digest that is named is wanted, whatever its mark; without names, those marked `target` are. A digest
+    A digest that is named, in upper or lower case, is wanted, whatever its mark; without names, those marked `target` are. A digest
     neither named nor marked takes no part.
     """
-    named = frozenset(targets or ())
+    named = frozenset(name.casefold() for name in targets or ())
     marks: dict[DigestKey, set[DigestRole]] = {}
     for reading in readings:
         for key, row in reading.rows.items():
@@ -37,10 +37,10 @@ def roles_of(readings: Sequence[Reading], targets: Collection[str] | None) -> Ro
         seen = marks[key]
         if DigestRole.WRITE in seen:
             kinds[key] = DigestKind.WRITE
-        elif DigestRole.TARGET in seen or key.digest in named:
+        elif DigestRole.TARGET in seen or key.digest.casefold() in named:
             kinds[key] = DigestKind.READ
         elif DigestRole.CONTROL in seen:
             controls.append(key)
-        if key.digest in named or (not named and DigestRole.TARGET in seen):
+        if key.digest.casefold() in named or (not named and DigestRole.TARGET in seen):
             wanted.add(key)
     return Roles(kinds, frozenset(wanted), tuple(controls))

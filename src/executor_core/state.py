@@ -87,6 +87,8 @@ class RunState(BaseModel):
     phase: Phase = Phase.SCHEDULED
     origin: str
     """Which process goes on from this state, and since when; part of the key of every message that it makes."""
+    resumed_from: str | None = None
+    """The origin of the state that this one goes on from: a store lets nobody else replace it."""
     messages: int = 0
     """How many messages were made so far; the number of the next one."""
     worker_id: WorkerId
@@ -138,6 +140,7 @@ class RunState(BaseModel):
         changes: dict[str, object] = {
             "worker_id": worker_id,
             "origin": origin_of(worker_id, at),  # the process before may still be alive, and number its messages on
+            "resumed_from": self.origin,
             "tries": 0,
             "give_up_at": None,
             "wake_at": None,

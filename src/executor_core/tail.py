@@ -1,54 +1,62 @@
-"""The slowest hundredth: executions that got much slower while the mean hides them."""
+"""The slowest hundredth: executions that got much slower while the mean hides them.
 
+A digest whose executions beyond the baseline's 99th percentile multiply has a heavier tail. Outliers come in
+bursts, so the number of slow executions is compared interval by interval, as a rate that wanders.
+"""
+
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
-from executor_core.comparison import Comparison
+from executor_core.comparison import Change, Comparison
+from executor_core.dispersion import batches
 from executor_core.histogram import counts_between, quantile_bucket
 from executor_core.inference import fisher_increase
-from executor_core.judgement import about
+from executor_core.machine import Machine
 from executor_core.metrics import DigestKey
 from executor_core.policy import Policy
-from executor_core.verdict import Reason, ReasonCode
 from executor_core.window import Reading
 
 _QUANTILE = 0.99
-_FEWEST = 100
+_REST = 0.01
+FEWEST = 100
+"""So many executions show, with near certainty, a tail of four in a hundred."""
 _HEAVIER = 1.5
-_DOUBLED = 15
-"""Fifteen of MySQL's buckets, at 50 to the decade, are a factor of two."""
+_SLOWER = 9
+"""Nine of MySQL's buckets, at 50 to the decade, are a factor of one and a half."""
+_MORE = 2.0
+_LIKELY = 0.20
 
 
-def worse_tails(
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """What happened to a digest's slowest executions.
+
+    `worse` is beyond chance: the 99th percentile rose by half or more. `p_lasting` is the chance to see so many
+    more slow executions if they only came in bursts, as they do on a busy server; 1 if they didn't double.
+    """
+
+    worse: bool
+    p_lasting: float
+    numbers: Mapping[str, float]
+
+
+def tails(
     comparisons: Sequence[Comparison],
     baseline: Sequence[Reading],
     after: Sequence[Reading],
+    machine: Machine,
     policy: Policy,
-    *,
-    final: bool,
-) -> list[Reason]:
-    """Digests whose 99th percentile at least doubled, beyond chance, and which have more slow time in all.
-
-    An early look, which can wait for more, already takes note of a suspicion.
-    """
-    bound = policy.alpha_per_look if final else policy.suspicion
-    reasons: list[Reason] = []
+) -> dict[DigestKey, Tail]:
+    """The digests with more slow executions than chance makes likely."""
+    found: dict[DigestKey, Tail | None] = {}
     for c in comparisons:
-        if not _heavier(c):
-            continue
-        histograms = [_histogram(reading, c.key) for reading in (baseline[0], baseline[-1], after[0], after[-1])]
-        old, new = counts_between(*histograms[:2]), counts_between(*histograms[2:])
-        executions = sum(old.values()), sum(new.values())
-        if min(executions) < (_FEWEST if final else policy.min_samples):
-            continue
-        tail, later_tail = quantile_bucket(old, _QUANTILE), quantile_bucket(new, _QUANTILE)
-        if later_tail < tail + _DOUBLED:
-            continue
-        slow = [sum(n for bucket, n in counts.items() if bucket > tail) for counts in (old, new)]
-        p = fisher_increase(slow[0], executions[0], slow[1], executions[1])
-        if p < bound:
-            numbers = {"p99_bucket_before": tail, "p99_bucket_after": later_tail, "p_value": p}
-            reasons.append(about(ReasonCode.TAIL_WORSE, c, numbers))
-    return reasons
+        if c.body is not None and (c.time_share >= policy.material_share or _heavier(c)):
+            # What slowed every execution is no tail.
+            common = max(machine.shift, c.body.log_ratio, 0.0)
+            found[c.key] = _tail(c, baseline, after, _SLOWER + math.ceil(50 * common / math.log(10)), policy)
+    return {key: tail for key, tail in found.items() if tail is not None}
 
 
 def _heavier(c: Comparison) -> bool:
@@ -57,6 +65,48 @@ def _heavier(c: Comparison) -> bool:
     if before is None or after is None or not before.count or not after.count:
         return False
     return after.time_squares * before.count > _HEAVIER * before.time_squares * after.count
+
+
+def _tail(
+    c: Comparison, baseline: Sequence[Reading], after: Sequence[Reading], slower: int, policy: Policy
+) -> Tail | None:
+    old = counts_between(_histogram(baseline[0], c.key), _histogram(baseline[-1], c.key))
+    new = counts_between(_histogram(after[0], c.key), _histogram(after[-1], c.key))
+    bound = quantile_bucket(old, _QUANTILE) + slower
+    executions = sum(old.values()), sum(new.values())
+    slow = _slow(old, bound), _slow(new, bound)
+    p = fisher_increase(slow[0], executions[0], slow[1], executions[1])
+    if p >= _LIKELY:
+        return None
+    doubled = slow[1] * executions[0] >= _MORE * max(slow[0], _REST * executions[0]) * executions[1]
+    numbers = {
+        "p99_bucket_before": quantile_bucket(old, _QUANTILE),
+        "p99_bucket_after": quantile_bucket(new, _QUANTILE),
+        "slow_before": slow[0],
+        "slow_after": slow[1],
+        "p_value": p,
+    }
+    worse = p < policy.alpha_per_look and min(executions) >= FEWEST and numbers["p99_bucket_after"] >= bound
+    return Tail(worse, _p_lasting(c.key, baseline, after, bound) if doubled else 1.0, numbers)
+
+
+def _p_lasting(key: DigestKey, baseline: Sequence[Reading], after: Sequence[Reading], bound: int) -> float:
+    """The p-value of the rise in the rate of slow executions, which wanders from interval to interval."""
+    rates: list[tuple[float, float, int]] = []
+    for readings in (baseline, after):
+        counts = [counts_between(_histogram(a, key), _histogram(b, key)) for a, b in pairwise(readings)]
+        ran = [each for each in counts if each]
+        totals = [float(sum(each.values())) for each in ran]
+        slow = [float(_slow(each, bound)) for each in ran]
+        rate = math.fsum(slow) / math.fsum(totals)
+        seen = batches(slow, totals, scale=math.fsum(totals))
+        rates.append((rate, max(seen.variance, rate * (1 - rate) / math.fsum(totals)), max(1, seen.intervals - 1)))
+    (old, v_old, df_old), (new, v_new, df_new) = rates
+    return Change(new - old, ((v_old, df_old), (v_new, df_new))).p_rise
+
+
+def _slow(counts: Mapping[int, int], bound: int) -> int:
+    return sum(n for bucket, n in counts.items() if bucket >= bound)
 
 
 def _histogram(reading: Reading, key: DigestKey) -> Mapping[int, int]:

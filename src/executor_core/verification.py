@@ -18,11 +18,14 @@ from executor_core.metrics import DigestKey, EvidenceError, Snapshot, digest_ord
 from executor_core.model import VerificationStatus
 from executor_core.policy import Policy, WritePolicy
 from executor_core.roles import roles_of
-from executor_core.tail import worse_tails
+from executor_core.tail import tails
 from executor_core.validity import UNDECIDABLE, blocking, completeness, interruptions, lost_digests
 from executor_core.verdict import DigestVerdict, MetricsComparison, Reason, ReasonCode, Verdict
 from executor_core.window import Window, check_apart, readings_of, window_of
 from executor_core.wording import failed_sentence, inconclusive_sentence, success_sentence
+
+LONGER = 6
+"""An extended after window is taken to be six times as long: 30 minutes instead of 5."""
 
 __all__ = [
     "BaselineAssessment",
@@ -99,6 +102,7 @@ def verify(
     after_window = window_of(readings[1], scale=scale, origin=baseline[0].taken_at, preceding=readings[0][-1])
     roles = roles_of([*readings[0], *readings[1]], targets)
     kinds, wanted = roles.kinds, roles.wanted
+    plans = uses_index or {}
     machine = machine_of(before_window, after_window, roles.controls, policy)
     comparisons = compare(
         list(kinds),
@@ -107,27 +111,25 @@ def verify(
         kinds=kinds,
         wanted=wanted,
         machine=machine,
+        bystanders=[*roles.controls, *(key for key in kinds if plans.get(key.digest) is False)],
         policy=policy,
     )
     findings = judge(
         comparisons,
         policy=policy,
         final=final,
-        uses_index=uses_index or {},
+        uses_index=plans,
+        tails=tails(comparisons, *readings, machine, policy),
     )
     gaps = completeness(kinds, wanted, before_window, after_window, comparisons, policy)
     samples = sum(after_window.series[key].total.executions for key in wanted if key in after_window.series)
     doubts = [*lost_digests(wanted, *readings), *gaps.doubts]
     if not wanted:
         doubts.insert(0, Reason(code=ReasonCode.NO_TARGET_DIGEST))
-    tails = worse_tails(comparisons, *readings, policy, final=final)
-    if not final:  # a tail is few executions: more of them show what it does to the mean
-        doubts += tails
     warnings = [
         *findings.notes,
         *gaps.notes,
         *interruptions(before_window, after_window),
-        *(tails if final else ()),
         *_unused(after, index_name, uses_index),
     ]
     if not machine.controls:
@@ -136,6 +138,8 @@ def verify(
     digests = _digest_verdicts(comparisons, findings)
     if samples < policy.min_samples:
         numbers = {"samples": samples, "needed": policy.min_samples}
+        if not final:
+            numbers["extended"] = samples * LONGER
         doubts.insert(0, Reason(code=ReasonCode.INSUFFICIENT_SAMPLES, numbers=numbers))
     elif findings.breaches:
         return Verdict(
@@ -151,7 +155,7 @@ def verify(
     if doubts:
         return _inconclusive(
             doubts,
-            extend=not final and _time_may_help(doubts, wanted, before_window, policy),
+            extend=not final and _time_may_help(doubts, wanted, before_window, after_window, policy),
             compared=compared,
             samples=samples,
             warnings=warnings,
@@ -188,10 +192,18 @@ def _inconclusive(
     )
 
 
-def _time_may_help(doubts: Sequence[Reason], wanted: frozenset[DigestKey], before: Window, policy: Policy) -> bool:
-    """Whether a longer after window could decide: the doubts can vanish, and the baseline has its samples."""
-    executions = sum(before.series[key].total.executions for key in wanted if key in before.series)
-    return executions >= policy.min_samples and not any(doubt.code in UNDECIDABLE for doubt in doubts)
+def _time_may_help(
+    doubts: Sequence[Reason], wanted: frozenset[DigestKey], before: Window, after: Window, policy: Policy
+) -> bool:
+    """Whether a longer after window could decide: the doubts can vanish, and a digest would have its samples."""
+    if any(doubt.code in UNDECIDABLE for doubt in doubts):
+        return False
+    return any(
+        before.series[key].total.executions >= policy.min_samples
+        and after.series[key].total.executions * LONGER >= policy.min_samples
+        for key in wanted
+        if key in before.series and key in after.series
+    )
 
 
 def _unused(after: Sequence[Snapshot], index_name: str | None, uses_index: Mapping[str, bool] | None) -> list[Reason]:

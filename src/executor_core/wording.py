@@ -79,7 +79,9 @@ def _told(reasons: Sequence[Reason]) -> str:
 def _clause(reason: Reason) -> str:
     numbers = reason.numbers
     if reason.code is ReasonCode.INSUFFICIENT_SAMPLES and "samples" in numbers:
-        return f"{numbers['samples']} of the {numbers['needed']} executions needed"
+        hopeless = (numbers.get("extended") or 0) < (numbers["needed"] or 0) and "extended" in numbers
+        more = f", and about {numbers['extended']} if watched six times as long" if hopeless else ""
+        return f"{numbers['samples']} of the {numbers['needed']} executions needed{more}"
     if reason.code is ReasonCode.ROWS_EXAMINED_INCREASED and numbers.get("change_percent") is None:
         return f"{_named(reason)} went from none to {numbers.get('after'):.3g} rows examined per execution"
     return _SENTENCES[reason.code].format(

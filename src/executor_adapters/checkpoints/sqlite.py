@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from executor_adapters.checkpoints import directories
 from executor_adapters.validation import first_problem
-from executor_core.errors import CheckpointUnusable, Unavailable
+from executor_core.errors import CheckpointUnusable, LeaseLost, Unavailable
 from executor_core.metrics import Snapshot
 from executor_core.model import RunId
 from executor_core.ports import Message, MessageKind
@@ -105,6 +105,10 @@ class SqliteJournal:
 
     def save(self, state: RunState, messages: Sequence[Message] = ()) -> None:
         with self._transaction() as connection:
+            query = "SELECT json_extract(state, '$.origin') FROM states WHERE run_id = ?"
+            for (origin,) in connection.execute(query, (state.run_id,)).fetchall():
+                if origin not in (state.origin, state.resumed_from):
+                    raise LeaseLost(f"another process has gone on with run {state.run_id}")
             connection.execute(
                 "INSERT INTO states (run_id, state) VALUES (?, ?)"
                 " ON CONFLICT (run_id) DO UPDATE SET state = excluded.state",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from executor_adapters.memory.faults import Faults
+from executor_core.errors import LeaseLost
 from executor_core.evidence import Evidence
 from executor_core.metrics import Snapshot
 from executor_core.model import RunId
@@ -46,6 +47,10 @@ class MemoryJournal:
         text = state.model_dump_json()
         copies = [_copy(message) for message in messages]
         with self._lock:
+            stored = self._states.get(state.run_id)
+            origin = None if stored is None else RunState.model_validate_json(stored).origin
+            if origin not in (None, state.origin, state.resumed_from):
+                raise LeaseLost(f"another process has gone on with run {state.run_id}")
             self._states[state.run_id] = text
             for message in copies:
                 self._messages.setdefault(message.key, _Stored(message))

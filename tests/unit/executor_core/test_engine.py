@@ -460,6 +460,36 @@ def _six_calls_world() -> FakeWorld:
     return world
 
 
+@pytest.mark.parametrize("taken", [True, False])
+def test_a_worker_that_stood_still_asks_whether_the_run_is_still_its_own(taken: bool) -> None:
+    world = _six_calls_world()
+    run = world.run("status")
+    process = Process(world, rules=SHORT)
+    process.carry(run, until=entered("watching"))
+    world.clock.advance(timedelta(minutes=5))
+    if taken:
+        world.control_plane.claim(RunId(run.id), WorkerId("worker-2"))
+    step = process.carry(run)
+    if taken:
+        assert isinstance(step, Interrupted)
+        assert "idx_status" in indexes(world)
+        assert world.control_plane.run(RunId(run.id)).status is ExecutionStatus.RUNNING
+    else:
+        assert end(step) == (ExecutionStatus.ROLLED_BACK, FailReason.VERIFICATION_FAILED)
+
+
+def test_a_worker_whose_state_another_went_on_from_touches_nothing_more() -> None:
+    world = _six_calls_world()
+    run = world.run("status")
+    first, second = Process(world, rules=SHORT), Process(world, "worker-2", rules=SHORT)
+    first.carry(run, until=entered("watching"))
+    world.control_plane.end_lease(RunId(run.id))
+    second.carry(run, until=entered("watching"))
+    assert isinstance(first.carry(run), Interrupted)
+    assert "idx_status" in indexes(world)
+    assert end(second.carry(run)) == (ExecutionStatus.ROLLED_BACK, FailReason.VERIFICATION_FAILED)
+
+
 def test_a_run_is_left_to_others_in_good_order() -> None:
     world = FakeWorld()
     run = world.run("customer_id")

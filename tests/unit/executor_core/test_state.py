@@ -37,6 +37,7 @@ FULL = state(
     Phase.ROLLING_BACK,
     run=run(created_at=NOON, columns=["customer_id", "note(10) DESC"]),
     messages=17,
+    resumed_from="worker-0@20260301T110000",
     claim=ClaimOnRecord(worker_id=WorkerId("worker-1"), fencing_token=3, ends_at=after(60)),
     taken_over=True,
     wake_at=after(5),
@@ -134,6 +135,7 @@ def test_another_process_goes_on_with_full_patience_and_whole_windows() -> None:
         update={
             "worker_id": WorkerId("worker-2"),
             "origin": origin_of(WorkerId("worker-2"), after(1000)),
+            "resumed_from": FULL.origin,
             "tries": 0,
             "give_up_at": None,
             "wake_at": None,
@@ -144,8 +146,12 @@ def test_another_process_goes_on_with_full_patience_and_whole_windows() -> None:
 
 
 def test_a_run_without_windows_is_resumed_without_them() -> None:
-    assert state(Phase.CLAIMED).resumed(WorkerId("worker-2"), after(5)) == state(
-        Phase.CLAIMED, worker_id=WorkerId("worker-2"), origin=origin_of(WorkerId("worker-2"), after(5))
+    claimed = state(Phase.CLAIMED)
+    assert claimed.resumed(WorkerId("worker-2"), after(5)) == state(
+        Phase.CLAIMED,
+        worker_id=WorkerId("worker-2"),
+        origin=origin_of(WorkerId("worker-2"), after(5)),
+        resumed_from=claimed.origin,
     )
 
 

@@ -222,10 +222,18 @@ class TestEvidenceThatCannotDecide:
     def test_no_traffic(self) -> None:
         idle = replace(Q, n=0)
         assert codes(judged(steady(idle), later(Q)))[:1] == [ReasonCode.INSUFFICIENT_SAMPLES]
-        silent = judged(steady(Q), later(idle), final=False)
-        assert silent.status is INCONCLUSIVE
-        assert silent.extend
         assert not judged(steady(idle), later(Q), final=False).extend
+
+    @pytest.mark.parametrize(("n", "extend"), [(0, False), (1, False), (2, True), (9, True)])
+    def test_more_time_is_asked_for_where_it_would_bring_the_samples(self, n: int, extend: bool) -> None:
+        verdict = judged(steady(Q), later(replace(Q, n=n), intervals=1), final=False)
+        assert (verdict.status, verdict.extend) == (INCONCLUSIVE, extend)
+        assert ("if watched six times as long" in verdict.message) is not extend
+
+    def test_the_last_look_promises_nothing(self) -> None:
+        verdict = judged(steady(Q), later(replace(Q, n=1), intervals=1))
+        assert "1 of the 10 executions needed" in verdict.message
+        assert "six times" not in verdict.message
 
     def test_no_target(self) -> None:
         verdict = judged(steady(*CONTROLS), later(*CONTROLS))
@@ -236,6 +244,7 @@ class TestEvidenceThatCannotDecide:
     def test_targets_may_be_named_instead_of_marked(self) -> None:
         unmarked = replace(Q, role=None)
         assert judged(steady(unmarked), later(unmarked), targets=["q"]).status is SUCCESS
+        assert judged(steady(unmarked), later(unmarked), targets=["Q"]).status is SUCCESS
         assert judged(steady(unmarked), later(unmarked), targets=None).status is INCONCLUSIVE
 
     def test_a_material_digest_that_lost_its_samples(self) -> None:
@@ -333,9 +342,16 @@ class TestMalformed:
         assert caught.value.path == "baseline[2].digests[0].digest"
 
 
-def test_a_tail_that_got_worse_is_said() -> None:
+def test_a_tail_that_got_worse_is_never_a_success() -> None:
     fast, split = replace(Q, n=1000), ((0.96, 0.05), (0.04, 20.0))
     verdict = judged(steady(fast), later(replace(fast, ms=8.48, shape=split)))
+    assert (verdict.status, codes(verdict)) == (INCONCLUSIVE, [ReasonCode.TAIL_WORSE])
+
+
+def test_the_tail_of_a_digest_that_hardly_counts_is_only_said() -> None:
+    small, split = Load("small", n=1000, ms=0.001), ((0.96, 1.0), (0.04, 200.0))
+    verdict = judged(steady(Q, small), later(Q, replace(small, shape=split)))
+    assert verdict.status is SUCCESS
     assert ReasonCode.TAIL_WORSE in said(verdict)
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from executor_adapters.testing.contracts.samples import a_message, a_snapshot, a_state
-from executor_core.model import RunId
+from executor_adapters.testing.contracts.samples import NOON, a_message, a_snapshot, a_state
+from executor_core.errors import LeaseLost
+from executor_core.model import RunId, WorkerId
 from executor_core.ports import CheckpointStore, Outbox
 from executor_core.state import WindowKind
 
@@ -46,6 +47,17 @@ class CheckpointStoreContract:
         store.save(a_state(message="first"))
         store.save(a_state(message="second"))
         assert store.load(RUN) == a_state(message="second")
+
+    def test_only_who_goes_on_from_a_state_replaces_it(self, store: CheckpointStore, outbox: Outbox) -> None:
+        first = a_state()
+        store.save(first)
+        second = first.resumed(WorkerId("worker-2"), NOON)
+        store.save(second)
+        store.save(second.model_copy(update={"tries": 1}))
+        with pytest.raises(LeaseLost):
+            store.save(first, [a_message("late")])
+        assert store.load(first.run_id) == second.model_copy(update={"tries": 1})
+        assert list(outbox.pending()) == []
 
     def test_runs_are_kept_apart(self, store: CheckpointStore) -> None:
         store.save(a_state("run-1"))

@@ -47,6 +47,7 @@ def a_state(run_id: str = "run-1", *, message: str = "half-way") -> RunState:
         run=a_run(run_id),
         phase=Phase.ROLLING_BACK,
         origin="worker-1@20260101T120000",
+        resumed_from="worker-0@20260101T110000",
         messages=7,
         worker_id=WorkerId("worker-1"),
         taken_over=True,
