@@ -162,6 +162,19 @@ def test_a_missing_column_ends_the_run_untouched() -> None:
     assert world.server.statements == []
 
 
+def test_digests_that_are_too_rare_for_any_window_are_warned_of() -> None:
+    world = FakeWorld()
+    rare = Query(
+        text="SELECT `rare`", per_second=0.002, cost=Cost(latency=timedelta(1), rows_examined=9), table="orders"
+    )
+    world.server.add_query(rare)
+    world.clock.advance(timedelta(hours=1))
+    run = world.run("customer_id").model_copy(update={"query_digests": (rare.digest,)})
+    Process(world).carry(run)
+    warnings = [entry["details"] for entry in world.control_plane.audit if entry["action"] == "preflight_warning"]
+    assert [warning["code"] for warning in warnings] == ["undecidable"]
+
+
 def test_digests_that_the_server_does_not_know_end_the_run_before_the_build() -> None:
     world = FakeWorld()
     run = world.run("customer_id").model_copy(update={"query_digests": ("f" * 64,)})
