@@ -9,13 +9,25 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from executor_core.dispersion import NO_EXCESS, Batches, Excess, Noise, batches, excess, pool, slope, welch_degrees
+from executor_core.dispersion import (
+    FEW_INTERVALS,
+    NO_EXCESS,
+    Batches,
+    Excess,
+    Noise,
+    batches,
+    excess,
+    pool,
+    slope,
+    welch_degrees,
+)
 from executor_core.inference import fisher_increase, t_tail
 from executor_core.machine import Machine, sampling_variance
 from executor_core.metrics import DigestKey
 from executor_core.policy import Policy
 from executor_core.window import Delta, Series, Window
 
+_GROSS_DEGREES = 10.0
 _LEAST_DRIFT = 0.03**2
 _MOST_DRIFT = math.log(2.0) ** 2
 """A bystander's work drifted if it changed by more than 3 %; one counts as at most doubled."""
@@ -45,16 +57,21 @@ class Change:
         """The chance to see such a rise where nothing changed."""
         return self._tail(self.log_ratio)
 
+    def p_gross(self, ratio: float) -> float:
+        """The same for a rise beyond `ratio`, which few intervals needn't make doubtful; 1 for a smaller one."""
+        return self._tail(self.log_ratio, at_least=_GROSS_DEGREES) if self.log_ratio >= math.log(ratio) else 1.0
+
     @property
     def p_fall(self) -> float:
         """The chance to see such a fall where nothing changed."""
         return self._tail(-self.log_ratio)
 
-    def _tail(self, distance: float) -> float:
+    def _tail(self, distance: float, *, at_least: float = 0.0) -> float:
         if distance <= 0:
             return 1.0
         variance = math.fsum(part for part, _ in self.parts)
-        return t_tail(distance / math.sqrt(variance), welch_degrees(self.parts)) if variance > 0 else 0.0
+        degrees = max(welch_degrees(self.parts), at_least)
+        return t_tail(distance / math.sqrt(variance), degrees) if variance > 0 else 0.0
 
 
 UNCHANGED = Change(0.0)
@@ -66,7 +83,9 @@ class Comparison:
 
     `time_share` is its share of the table's time in the baseline. `latency` is what stands after every excuse
     (controls, lock waits) and `raw_latency` before them; `body` is the change of the mean logarithm, None
-    without histograms. `own_variance` of the latency is the digest's own, `shared_variance` common to all.
+    without histograms. `thin` windows have too few intervals to show how the numbers vary: two snapshots, or
+    without controls fewer than eight intervals. `own_variance` of the latency is the digest's own,
+    `shared_variance` common to all.
     """
 
     key: DigestKey
@@ -87,16 +106,18 @@ class Comparison:
     p_scans: float
     p_errors: float
     errors_persist: bool
-    two_snapshots: bool
+    thin: bool
     limit: float
+    gross_ratio: float
 
     @property
     def p_latency(self) -> float:
         """The p-value of a rise in latency: of the mean, or of the body where that is past the limit too."""
+        p_mean = min(self.latency.p_rise, self.latency.p_gross(self.gross_ratio))
         if self.body is None:
-            return self.latency.p_rise
+            return p_mean
         p_body = self.body.p_rise if self.body.log_ratio > self.limit else 1.0
-        return min(1.0, 2 * min(self.latency.p_rise, p_body))
+        return min(1.0, 2 * min(p_mean, p_body))
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,8 +356,8 @@ def _compare_one(
     wanted: bool,
 ) -> Comparison:
     before, after = m.before.total, m.after.total
-    two_snapshots = max(m.intervals) < 2
-    floor = policy.floor_two_snapshots if two_snapshots else policy.floor
+    thin = max(m.intervals) < (2 if machine.controls else FEW_INTERVALS)
+    floor = policy.floor_two_snapshots if thin else policy.floor
     raw = math.log(after.time_ps / after.executions) - math.log(before.time_ps / before.executions)
     eased = min(raw, math.log(m.mean_after / m.mean_before) if m.paired else raw - max(machine.shift, 0.0))
     lock_free = _log_ratio(before.work_ps, before.executions, after.work_ps, after.executions)
@@ -382,8 +403,9 @@ def _compare_one(
         p_scans=fisher_increase(before.unindexed, before.executions, after.unindexed, after.executions),
         p_errors=fisher_increase(before.errors, before.executions, after.errors, after.executions),
         errors_persist=2 * sum(d.errors > 0 for d in m.after.deltas) > sum(d.executions > 0 for d in m.after.deltas),
-        two_snapshots=two_snapshots,
+        thin=thin,
         limit=policy.latency_limit,
+        gross_ratio=policy.gross_ratio,
     )
 
 
@@ -405,12 +427,16 @@ def _logical(
         return Change(math.inf) if new >= from_nothing * after.executions else UNCHANGED
     if log_ratio == 0.0 or log_ratio == -math.inf:
         return Change(log_ratio)
-    if own.degrees:
+    if own.degrees and min(m.intervals) >= FEW_INTERVALS:
         return Change(log_ratio, ((noise.of(own, *m.intervals), float(own.degrees)), drift, (floor * floor, math.inf)))
+    # Few intervals may agree by chance; the spread of single executions is then the better guess, unless it is less.
     sampled = [
         (max(v, 1 / total.executions), total.executions - 1.0)
         for v, total in zip(m.sampling, (before, after), strict=True)
     ]
+    wandered = noise.of(own, *m.intervals) if own.degrees else 0.0
+    if wandered > math.fsum(part for part, _ in sampled):
+        sampled = [(wandered, float(own.degrees))]
     return Change(log_ratio, (*sampled, drift, (floor * floor, math.inf)))
 
 

@@ -24,7 +24,7 @@ HOUR = timedelta(hours=1)
 SEVERITY = {SUCCESS: 0, INCONCLUSIVE: 1, FAILED: 2}
 Intervals = list[list[Load]]
 
-LAW = settings(max_examples=30, deadline=None)
+LAW = settings(max_examples=12, deadline=None)
 pytestmark = pytest.mark.filterwarnings("error")
 
 
