@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from executor_core.comparison import Change, Comparison
+from executor_core.change import Change
+from executor_core.comparison import Comparison
 from executor_core.dispersion import batches
 from executor_core.histogram import counts_between, quantile_bucket
 from executor_core.inference import fisher_increase
