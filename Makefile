@@ -22,7 +22,8 @@ unit: $(INSTALLED) ## Run the tests that need no server; the core must be covere
 
 integration: $(INSTALLED) ## Run the tests on real servers; without a server they are skipped, or fail if CI is set
 	-$(BIN)/python -m executor_adapters.local_server install $(SERVERS)
-	$(BIN)/pytest tests/integration -n 2
+	@# One at a time: two tests at once would share two cores with their servers, and starve each other.
+	$(BIN)/pytest tests/integration
 
 check: $(INSTALLED) ## Lint, check the format, the types (twice) and the layers
 	$(BIN)/ruff check

@@ -70,6 +70,10 @@ class Trial:
         """The after window as the first look sees it."""
         return self.after[: self.watch.first_look + 1] if self.watch.first_look else self.after
 
+    def last_of_baseline(self) -> list[Snapshot]:
+        """As much of the baseline as the first look has of the after window."""
+        return self.baseline[-self.watch.first_look - 1 :] if self.watch.first_look else self.baseline
+
 
 @dataclass(frozen=True)
 class _Digest:

@@ -109,8 +109,8 @@ def assess_baseline(
 
 def _detectable(c: Comparison, longer: float, policy: Policy) -> float:
     """The rise in percent that would be seen four times in five, with windows `longer` times as long."""
-    floor = policy.floor_two_snapshots if c.two_snapshots else policy.floor
+    floor = policy.floor_two_snapshots if c.thin else policy.floor
     error = math.sqrt((c.own_variance + c.shared_variance - floor * floor) / longer + floor * floor)
     reach = t_quantile(policy.alpha_per_look * c.time_share, c.degrees) + t_quantile(_POWER, c.degrees)
-    least = policy.early_ratio if c.two_snapshots else math.exp(policy.latency_limit)
+    least = policy.early_ratio if c.thin else math.exp(policy.latency_limit)
     return round(100 * (max(math.exp(min(reach * error, 50.0)), least) - 1), 2)

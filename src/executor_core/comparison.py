@@ -9,16 +9,25 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from executor_core.dispersion import NO_EXCESS, Batches, Excess, Noise, batches, excess, pool, slope, welch_degrees
-from executor_core.inference import fisher_increase, t_tail
+from executor_core.change import UNCHANGED, Change
+from executor_core.dispersion import (
+    FEW_INTERVALS,
+    Batches,
+    Excess,
+    Noise,
+    batches,
+    excess,
+    pool,
+    slope,
+    welch_degrees,
+)
+from executor_core.inference import fisher_increase
 from executor_core.machine import Machine, sampling_variance
 from executor_core.metrics import DigestKey
 from executor_core.policy import Policy
 from executor_core.window import Delta, Series, Window
+from executor_core.work import excess_of, log_ratio_of, work_drift
 
-_LEAST_DRIFT = 0.03**2
-_MOST_DRIFT = math.log(2.0) ** 2
-"""A bystander's work drifted if it changed by more than 3 %; one counts as at most doubled."""
 _PAIRED_RESIDUAL = 0.9
 """The machine's index must take more than a tenth of a digest's own variance to be used for it."""
 
@@ -31,42 +40,14 @@ class DigestKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """A change as a log-ratio with the parts of its variance, each with its degrees of freedom.
-
-    The p-values are one-sided, of Student's t against no change. A change without parts is exact.
-    """
-
-    log_ratio: float
-    parts: tuple[tuple[float, float], ...] = ()
-
-    @property
-    def p_rise(self) -> float:
-        """The chance to see such a rise where nothing changed."""
-        return self._tail(self.log_ratio)
-
-    @property
-    def p_fall(self) -> float:
-        """The chance to see such a fall where nothing changed."""
-        return self._tail(-self.log_ratio)
-
-    def _tail(self, distance: float) -> float:
-        if distance <= 0:
-            return 1.0
-        variance = math.fsum(part for part, _ in self.parts)
-        return t_tail(distance / math.sqrt(variance), welch_degrees(self.parts)) if variance > 0 else 0.0
-
-
-UNCHANGED = Change(0.0)
-
-
-@dataclass(frozen=True, slots=True)
 class Comparison:
     """One digest that touches the table and ran enough in both windows.
 
     `time_share` is its share of the table's time in the baseline. `latency` is what stands after every excuse
     (controls, lock waits) and `raw_latency` before them; `body` is the change of the mean logarithm, None
-    without histograms. `own_variance` of the latency is the digest's own, `shared_variance` common to all.
+    without histograms. `thin` windows have too few intervals to show how the numbers vary: two snapshots, or
+    without controls fewer than eight intervals. `own_variance` of the latency is the digest's own,
+    `shared_variance` common to all.
     """
 
     key: DigestKey
@@ -87,16 +68,18 @@ class Comparison:
     p_scans: float
     p_errors: float
     errors_persist: bool
-    two_snapshots: bool
+    thin: bool
     limit: float
+    gross_ratio: float
 
     @property
     def p_latency(self) -> float:
         """The p-value of a rise in latency: of the mean, or of the body where that is past the limit too."""
+        p_mean = min(self.latency.p_rise, self.latency.p_gross(self.gross_ratio))
         if self.body is None:
-            return self.latency.p_rise
+            return p_mean
         p_body = self.body.p_rise if self.body.log_ratio > self.limit else 1.0
-        return min(1.0, 2 * min(self.latency.p_rise, p_body))
+        return min(1.0, 2 * min(p_mean, p_body))
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,9 +196,9 @@ def _measure(key: DigestKey, before: Series, after: Series, machine: Machine, po
         time=excess(time_b, time_a, explained_before=v_b, explained_after=v_a),
         logs=logs,
         log_shift=log_a - log_b,
-        rows=_excess_of(before, after, lambda delta: delta.rows),
-        returned=_excess_of(before, after, lambda delta: delta.returned),
-        cpu=_excess_of(before, after, lambda delta: delta.cpu_ps),
+        rows=excess_of(before, after, lambda delta: delta.rows),
+        returned=excess_of(before, after, lambda delta: delta.returned),
+        cpu=excess_of(before, after, lambda delta: delta.cpu_ps),
         intervals=(time_b.intervals, time_a.intervals),
     )
 
@@ -266,18 +249,6 @@ def _log_variance(series: Series) -> float:
     return latency.log_variance / max(1, latency.count - 1) if latency and latency.count else 0.0
 
 
-def _excess_of(before: Series, after: Series, quantity: Callable[[Delta], int]) -> Excess:
-    """The excess of a counter per execution, none of it explained."""
-    if len(before.deltas) < 2 and len(after.deltas) < 2:
-        return NO_EXCESS
-    sides: list[Batches] = []
-    for series in (before, after):
-        ran = [delta for delta in series.deltas if delta.executions]
-        amounts = [float(quantity(delta)) for delta in ran]
-        sides.append(batches(amounts, [float(d.executions) for d in ran], scale=math.fsum(amounts)))
-    return excess(sides[0], sides[1], explained_before=0.0, explained_after=0.0)
-
-
 def _shared_variance(
     before: Window, after: Window, measured: Sequence[_Measured], machine: Machine
 ) -> tuple[float, float]:
@@ -303,25 +274,6 @@ def _shared_variance(
     return min(1.0, trend), max(1.0, len(levels) - 2.0)
 
 
-def work_drift(bystanders: Sequence[tuple[Series, Series]], policy: Policy) -> tuple[float, float]:
-    """How much the rows that bystanders examine wandered between the windows: variance, degrees of freedom.
-
-    Where statements of all kinds examine other numbers of rows than before, their parameters changed, and the
-    table's digests may be expected to wander as far. One digest alone shows nothing about the others.
-    """
-    drifts: list[float] = []
-    for before, after in bystanders:
-        old, new = before.total, after.total
-        if min(old.executions, new.executions) >= policy.min_samples and old.rows and new.rows:
-            log_ratio = _log_ratio(old.rows, old.executions, new.rows, new.executions)
-            own = _excess_of(before, after, lambda delta: delta.rows)
-            chance = own.per_interval * (1 / max(1, len(before.deltas)) + 1 / max(1, len(after.deltas)))
-            drifts.append(min(max(0.0, log_ratio * log_ratio - 4 * chance), _MOST_DRIFT))
-    if sum(drift > _LEAST_DRIFT for drift in drifts) < 2:
-        return 0.0, math.inf
-    return math.fsum(drifts) / len(drifts), float(len(drifts))
-
-
 def _compare_one(
     m: _Measured,
     noises: _Noises,
@@ -335,11 +287,11 @@ def _compare_one(
     wanted: bool,
 ) -> Comparison:
     before, after = m.before.total, m.after.total
-    two_snapshots = max(m.intervals) < 2
-    floor = policy.floor_two_snapshots if two_snapshots else policy.floor
+    thin = max(m.intervals) < (2 if machine.controls else FEW_INTERVALS)
+    floor = policy.floor_two_snapshots if thin else policy.floor
     raw = math.log(after.time_ps / after.executions) - math.log(before.time_ps / before.executions)
     eased = min(raw, math.log(m.mean_after / m.mean_before) if m.paired else raw - max(machine.shift, 0.0))
-    lock_free = _log_ratio(before.work_ps, before.executions, after.work_ps, after.executions)
+    lock_free = log_ratio_of(before.work_ps, before.executions, after.work_ps, after.executions)
     relief = max(0.0, raw - lock_free) if before.work_ps and after.work_ps else 0.0
     latency = eased - relief
     noise = noises.time.of(m.time, *m.intervals)
@@ -382,8 +334,9 @@ def _compare_one(
         p_scans=fisher_increase(before.unindexed, before.executions, after.unindexed, after.executions),
         p_errors=fisher_increase(before.errors, before.executions, after.errors, after.executions),
         errors_persist=2 * sum(d.errors > 0 for d in m.after.deltas) > sum(d.executions > 0 for d in m.after.deltas),
-        two_snapshots=two_snapshots,
+        thin=thin,
         limit=policy.latency_limit,
+        gross_ratio=policy.gross_ratio,
     )
 
 
@@ -400,22 +353,19 @@ def _logical(
     """The change of a counter per execution; from nothing it counts if it reaches `from_nothing`."""
     before, after = m.before.total, m.after.total
     old, new = quantity(before), quantity(after)
-    log_ratio = _log_ratio(old, before.executions, new, after.executions)
+    log_ratio = log_ratio_of(old, before.executions, new, after.executions)
     if log_ratio == math.inf:
         return Change(math.inf) if new >= from_nothing * after.executions else UNCHANGED
     if log_ratio == 0.0 or log_ratio == -math.inf:
         return Change(log_ratio)
-    if own.degrees:
+    if own.degrees and min(m.intervals) >= FEW_INTERVALS:
         return Change(log_ratio, ((noise.of(own, *m.intervals), float(own.degrees)), drift, (floor * floor, math.inf)))
+    # Few intervals may agree by chance; the spread of single executions is then the better guess, unless it is less.
     sampled = [
         (max(v, 1 / total.executions), total.executions - 1.0)
         for v, total in zip(m.sampling, (before, after), strict=True)
     ]
+    wandered = noise.of(own, *m.intervals) if own.degrees else 0.0
+    if wandered > math.fsum(part for part, _ in sampled):
+        sampled = [(wandered, float(own.degrees))]
     return Change(log_ratio, (*sampled, drift, (floor * floor, math.inf)))
-
-
-def _log_ratio(old: int, before: int, new: int, after: int) -> float:
-    """ln of the ratio of new/after to old/before; 0 if both are nothing, infinite if one is."""
-    if old == 0 or new == 0:
-        return 0.0 if old == new else math.inf if old == 0 else -math.inf
-    return math.log(new / after) - math.log(old / before)

@@ -13,7 +13,8 @@ from itertools import pairwise
 
 from executor_core.inference import winsorised_mean
 
-_FEW_INTERVALS = 8
+FEW_INTERVALS = 8
+"""Fewer than so many intervals do not show how neighbours are correlated."""
 _MAX_CORRELATION = 0.85
 
 
@@ -95,7 +96,7 @@ def pool(excesses: Iterable[Excess]) -> Noise:
     per_interval = max(0.0, winsorised_mean([each.per_interval for each in seen]))
     lag = winsorised_mean([each.lag for each in seen])
     intervals = math.fsum(each.intervals for each in seen) / len(seen)
-    if intervals < _FEW_INTERVALS:
+    if intervals < FEW_INTERVALS:
         return Noise(per_interval, 2.0)
     if per_interval == 0.0:
         return Noise(0.0, 1.0)

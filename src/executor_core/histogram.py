@@ -5,11 +5,11 @@ moments are kept as exact integers, so that the order of buckets can't change a 
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
-from operator import mul
+from itertools import pairwise, repeat
+from operator import mul, sub
 
 from executor_core.metrics import BUCKETS
 
@@ -20,10 +20,12 @@ _FIRST_UPPER_PS = 10_000_000
 
 @dataclass(frozen=True, slots=True)
 class BucketScale:
-    """Each bucket's latency: `times` in units of 100 ns, `logs` as 2^-16 of ln(picoseconds)."""
+    """Each bucket's latency: `times` in units of 100 ns, `logs` as 2^-16 of ln(picoseconds), and their squares."""
 
     times: tuple[int, ...]
     logs: tuple[int, ...]
+    time_squares: tuple[int, ...]
+    log_squares: tuple[int, ...]
 
 
 @lru_cache(maxsize=8)
@@ -38,10 +40,9 @@ def bucket_scale(upper_bounds_ps: tuple[int, ...] | None = None) -> BucketScale:
     middles += [math.sqrt(low * high) for low, high in pairwise(uppers[:-1])]
     if len(uppers) > 1:
         middles.append(float(uppers[-2]))
-    return BucketScale(
-        times=tuple(round(middle / _TIME_UNIT_PS) for middle in middles),
-        logs=tuple(round(math.log(middle) * _LOG_UNIT) for middle in middles),
-    )
+    times = tuple(round(middle / _TIME_UNIT_PS) for middle in middles)
+    logs = tuple(round(math.log(middle) * _LOG_UNIT) for middle in middles)
+    return BucketScale(times, logs, tuple(map(mul, times, times)), tuple(map(mul, logs, logs)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +91,18 @@ def moments_between(scale: BucketScale, earlier: Mapping[int, int], later: Mappi
     """
     if not earlier.keys() <= later.keys() and any(n and bucket not in later for bucket, n in earlier.items()):
         return None
-    moved = [bucket for bucket, _ in later.items() - earlier.items()]
+    moved = dict(later.items() - earlier.items())
     if not moved:
         return NO_MOMENTS
-    counts = [later[bucket] - earlier.get(bucket, 0) for bucket in moved]
+    counts = list(map(sub, moved.values(), map(earlier.get, moved, repeat(0))))
     if min(counts) < 0 or max(moved) >= len(scale.times):
         return None
-    logs = [scale.logs[bucket] for bucket in moved]
-    times = [scale.times[bucket] for bucket in moved]
-    log_sums = list(map(mul, counts, logs))
-    time_sums = list(map(mul, counts, times))
+
+    def total(table: Sequence[int]) -> int:
+        return sum(map(mul, counts, map(table.__getitem__, moved)))
+
     return Moments(
-        sum(counts), sum(log_sums), sum(map(mul, log_sums, logs)), sum(time_sums), sum(map(mul, time_sums, times))
+        sum(counts), total(scale.logs), total(scale.log_squares), total(scale.times), total(scale.time_squares)
     )
 
 

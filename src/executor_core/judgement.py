@@ -24,6 +24,7 @@ _LESSER = 0.5
 _CPU_RISE = math.log(1.05)
 _NINE_IN_TEN = 1.2816
 """The normal quantile of 0.9: a true change is below this many standard errors nine times in ten."""
+_ROUNDING = 1e-9
 _FEW_EARLY = 50
 """With fewer executions, an early look lets only a gross rise convict."""
 _STRETCHED = 3.0
@@ -191,16 +192,16 @@ def _unexplained(c: Comparison, rise: float) -> float:
 
 def _corroborated(c: Comparison, look: _Look) -> bool:
     """Whether a rise in latency has what must back it: CPU time where measured, or else a large size."""
-    rows_up = c.rows.log_ratio > look.policy.rows_limit
+    rows_up = c.rows.log_ratio > look.policy.rows_limit and c.rows.p_rise < 0.10
     cpu_up = c.cpu is not None and c.cpu.log_ratio > _CPU_RISE and c.cpu.p_rise < 0.10
     if c.cpu is not None and not (cpu_up or rows_up):
         return False
-    if c.two_snapshots or not look.final:
+    if c.thin or not look.final:
         rise = c.latency.log_ratio
-        few = c.after.executions < _FEW_EARLY and not c.two_snapshots
+        few = c.after.executions < _FEW_EARLY
         least = look.policy.gross_ratio if few else look.policy.early_ratio
-        large = rise > math.log(least) and (c.body is None or c.body.log_ratio > rise / 2)
-        return large or rows_up or (cpu_up and c.two_snapshots)
+        large = rise > math.log(least) - _ROUNDING and (c.body is None or c.body.log_ratio > rise / 2)
+        return large or rows_up or (cpu_up and c.thin)
     return True
 
 

@@ -20,8 +20,8 @@ class Roles:
 def roles_of(readings: Sequence[Reading], targets: Collection[str] | None) -> Roles:
     """The roles as the rows are marked and as `targets` names them.
 
-    A digest that is named, in upper or lower case, is wanted, whatever its mark; without names, those marked `target` are. A digest
-    neither named nor marked takes no part.
+    A digest that is named, in upper or lower case, is wanted, whatever its mark; without names, those marked
+    `target` are. A digest neither named nor marked takes no part.
     """
     named = frozenset(name.casefold() for name in targets or ())
     marks: dict[DigestKey, set[DigestRole]] = {}

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from executor_core.comparison import Change, Comparison
+from executor_core.change import Change
+from executor_core.comparison import Comparison
 from executor_core.dispersion import batches
 from executor_core.histogram import counts_between, quantile_bucket
 from executor_core.inference import fisher_increase
@@ -50,21 +51,19 @@ def tails(
     policy: Policy,
 ) -> dict[DigestKey, Tail]:
     """The digests with more slow executions than chance makes likely."""
-    found: dict[DigestKey, Tail | None] = {}
+    found: dict[DigestKey, Tail] = {}
     for c in comparisons:
-        if c.body is not None and (c.time_share >= policy.material_share or _heavier(c)):
+        old, new = c.before.latency, c.after.latency
+        if c.body is None or old is None or new is None:
+            continue
+        heavier = new.time_squares * old.count > _HEAVIER * old.time_squares * new.count
+        if heavier or c.time_share >= policy.material_share:
             # What slowed every execution is no tail.
             common = max(machine.shift, c.body.log_ratio, 0.0)
-            found[c.key] = _tail(c, baseline, after, _SLOWER + math.ceil(50 * common / math.log(10)), policy)
-    return {key: tail for key, tail in found.items() if tail is not None}
-
-
-def _heavier(c: Comparison) -> bool:
-    """Whether the mean square of the latency rose, which a tail rules."""
-    before, after = c.before.latency, c.after.latency
-    if before is None or after is None or not before.count or not after.count:
-        return False
-    return after.time_squares * before.count > _HEAVIER * before.time_squares * after.count
+            tail = _tail(c, baseline, after, _SLOWER + math.ceil(50 * common / math.log(10)), policy)
+            if tail is not None:
+                found[c.key] = tail
+    return found
 
 
 def _tail(
@@ -72,6 +71,8 @@ def _tail(
 ) -> Tail | None:
     old = counts_between(_histogram(baseline[0], c.key), _histogram(baseline[-1], c.key))
     new = counts_between(_histogram(after[0], c.key), _histogram(after[-1], c.key))
+    if not old or not new:  # a reset between the first reading and the last
+        return None
     bound = quantile_bucket(old, _QUANTILE) + slower
     executions = sum(old.values()), sum(new.values())
     slow = _slow(old, bound), _slow(new, bound)

@@ -107,7 +107,7 @@ def _serve(name: str) -> Iterator[Server]:
             pytest.fail(message)  # where servers are expected, a skipped test must not look like a good one
         pytest.skip(message)
     # Each test has a schema of its own, and the digests of all of them stay until the server ends.
-    with LocalServer(installation, flags=["--performance-schema-digests-size=5000"]) as local:
+    with LocalServer(installation, flags=["--performance-schema-digests-size=30000"]) as local:
         yield Server(local.url().removesuffix("/"), local.kind, local.version, local)
 
 

@@ -32,7 +32,6 @@ CREATE TABLE test_orders (
 """
 HELPED = "SELECT id, status FROM test_orders WHERE customer_id = {n}"
 MISLED = "SELECT id, note FROM test_orders WHERE tenant = 3 ORDER BY order_date LIMIT 5"
-CONTROLS = ("SELECT note FROM other_{n} WHERE id = 1",)
 
 
 def create(database: Any, *, rows: int = ROWS) -> None:

@@ -278,9 +278,13 @@ def test_somebody_elses_ddl_that_stalls_nobody_is_no_reason_to_give_way(target, 
 
 
 def test_a_kill_by_somebody_else_stays_a_stop(target, database):
-    target.start_build(order(database))
-    database.execute(f"KILL QUERY {building(target, database)}")
-    report = ended(target)
+    for _ in range(10):
+        target.start_build(order(database))
+        database.execute(f"KILL QUERY {building(target, database)}")
+        report = ended(target)
+        if report.outcome is not BuildOutcome.DONE:  # a quick server may have built it before the kill came
+            break
+        target.drop_index(INDEX, RUN, BUDGET)
     assert (report.outcome, report.error_number) == (BuildOutcome.STOPPED, 1317)
 
 

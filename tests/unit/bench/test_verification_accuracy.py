@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from bench.verification.__main__ import HOLD_OUT, main
 from bench.verification.rules import RULES
-from bench.verification.workload import FAMILIES, trial
+from bench.verification.workload import FAMILIES, Watch, trial
 
 from executor_core.model import VerificationStatus
 
@@ -24,6 +24,20 @@ def test_a_hidden_threefold_harm_is_never_passed() -> None:
     found = verdicts("Executor", "hidden3")
     assert found[VerificationStatus.SUCCESS] == 0
     assert found[VerificationStatus.FAILED] >= 6
+
+
+@pytest.mark.parametrize("intervals", [1, 3, 11])
+def test_small_evidence_shows_what_is_gross(intervals: int) -> None:
+    watch = Watch(intervals=intervals, seconds=1, first_look=None, reads=1, writes=0, controls=0, histograms=False)
+
+    def found(effect: str) -> Counter[VerificationStatus]:
+        trials = (trial(family="noisy", effect=effect, executions=15_000, seed=s, watch=watch) for s in range(6))
+        return Counter(RULES["Executor"](one) for one in trials)
+
+    assert found("none")[VerificationStatus.FAILED] == 0
+    assert found("better10")[VerificationStatus.SUCCESS] == 6
+    assert found("hidden8")[VerificationStatus.FAILED] >= 5
+    assert found("rows6")[VerificationStatus.FAILED] == 6
 
 
 def test_the_table_is_printed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,9 +14,9 @@ from executor_core.model import ExecutionRun, ExecutionStatus, RunId
 from executor_core.pacing import Pacing
 
 BRIEF = Rules(
-    pacing=Pacing(baseline_window=timedelta(seconds=4), after_window=timedelta(seconds=4), extended_window=timedelta(0))
+    pacing=Pacing(baseline_window=timedelta(seconds=2), after_window=timedelta(seconds=2), extended_window=timedelta(0))
 )
-DISTANCE = 3  # with the other successors, every third of some hundred calls; before and after alternate
+NEAR, FAR = 2, 5  # every second or fifth call of a run with some hundred; before and after alternate
 
 
 def crash_points(column: str) -> int:
@@ -55,12 +55,13 @@ def die_and_take_over(world: FakeWorld, run: ExecutionRun, number: int, *, after
 def test_every_crash_is_survived(column: str, same_journal: bool, six_calls: bool) -> None:
     total = crash_points(column)
     assert total > 50
-    for number in range(1, total + 1, 1 if same_journal and not six_calls else DISTANCE):
+    distance = NEAR if same_journal and not six_calls else FAR
+    for number in range(1, total + 1, distance):
         world = FakeWorld()
         if six_calls:
             object.__setattr__(world, "control_plane", FakeControlPlane(world.clock, leases=False))
         run = world.run(column)
-        step = die_and_take_over(world, run, number, after=bool(number % 2), same_journal=same_journal)
+        step = die_and_take_over(world, run, number, after=bool(number // distance % 2), same_journal=same_journal)
         check_end(world, run, step, f"call {number}", with_record=same_journal)
 
 

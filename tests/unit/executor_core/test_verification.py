@@ -422,3 +422,47 @@ def test_a_rise_that_controls_excuse_still_waits_at_an_early_look() -> None:
 def test_two_slow_executions_are_no_tail() -> None:
     after = later(replace(Q, shape=((0.98, 0.9), (0.02, 7.0))), intervals=1)
     assert ReasonCode.TAIL_WORSE not in said(judged(steady(Q, intervals=1), after))
+
+
+def test_a_few_more_rows_wait_at_an_early_look() -> None:
+    before, after = steady(Q), later(replace(Q, rows=65.0))
+    early = judged(before, after, final=False)
+    assert (early.status, early.extend) == (INCONCLUSIVE, True)
+    assert judged(before, later(replace(Q, rows=150.0)), final=False).status is FAILED
+
+
+def test_a_mean_that_few_slow_executions_make_is_not_trusted() -> None:
+    before = steady(replace(Q, n=100))
+    stretched = ((0.99, 0.2), (0.01, 90.0))  # by chance the slow one was not as slow as the histogram says
+    verdict = judged(before, later(replace(Q, n=100, ms=10.5, shape=stretched), intervals=2))
+    assert verdict.status is INCONCLUSIVE
+    assert ReasonCode.TAIL_WORSE in codes(verdict)
+
+
+def test_a_histogram_made_anew_has_no_tail() -> None:
+    before = steady(Q)
+    reborn = before[-2].taken_at
+    fresh = [
+        snapshot.model_copy(
+            update={"digests": (snapshot.digests[0].model_copy(update={"first_seen": reborn, "histogram": {40: 1}}),)}
+        )
+        for snapshot in before[-1:]
+    ]
+    assert judged([*before[:-1], *fresh], later(Q)).status is not FAILED
+
+
+def test_parameters_that_changed_everywhere_convict_nobody() -> None:
+    many = [Load(f"q{i}") for i in range(3)]
+    drifted = [replace(each, ms=13.0, rows=65.0) for each in (*many, *CONTROLS)]
+    before = steady(*many, *CONTROLS)
+    assert judged(before, later(*drifted)).status is not FAILED
+    assert judged(before, later(*drifted[:3], *CONTROLS)).status is FAILED
+
+
+def test_few_intervals_without_controls_show_gross_changes_only() -> None:
+    before = steady(BARE, intervals=4)
+    assert judged(before, later(BARE.slower(1.5), intervals=4)).status is INCONCLUSIVE
+    assert judged(before, later(BARE.slower(5), intervals=4)).status is FAILED
+    assert (
+        judged(steady(BARE, *CONTROLS, intervals=4), later(BARE.slower(1.5), *CONTROLS, intervals=4)).status is FAILED
+    )

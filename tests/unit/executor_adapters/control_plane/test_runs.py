@@ -79,7 +79,6 @@ def test_what_a_run_asks_for_is_the_executors_to_judge(
         {"columns": [1]},
         {"status": "running"},
         {"status": "unheard_of"},
-        {"created_at": "2026-01-01T12:00:00"},
     ],
 )
 def test_a_run_of_the_wrong_shape_is_refused(
