@@ -553,17 +553,6 @@ RARE = Query(
 )
 
 
-def test_digests_that_are_too_rare_for_any_window_are_warned_of() -> None:
-    world = FakeWorld()
-    never = replace(RARE, text="SELECT 'hardly ever' FROM `orders`", per_second=1 / 500)
-    world.server.add_query(never)
-    world.clock.advance(timedelta(hours=1))
-    run = world.run("customer_id").model_copy(update={"query_digests": (never.digest,)})
-    Process(world).carry(run)
-    warnings = [entry["details"] for entry in world.control_plane.audit if entry["action"] == "preflight_warning"]
-    assert [warning["code"] for warning in warnings] == ["undecidable"]
-
-
 def test_a_build_that_cannot_be_begun_just_now_is_tried_again() -> None:
     world = FakeWorld()
     run = world.run("customer_id")
