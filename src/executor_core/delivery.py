@@ -2,7 +2,7 @@
 
 Audit entries and rollback records are facts: they are delivered whenever the control plane can be reached. A
 status is a claim to authority: it is only delivered under the lease of the run, since a late one could
-overwrite what a successor has reported in the meantime.
+overwrite what a successor has reported in the meantime. Facts don't wait behind a status that has to wait.
 """
 
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ def deliver_pending(
     monotonic: timedelta,
     jitter: float,
 ) -> bool:
-    """Deliver the messages of one run until one fails; return whether none is left that could be delivered.
+    """Deliver the messages of one run until one fails; return whether none is left.
 
     `with_authority` says whether statuses may be delivered now; `claim` carries the fencing token, if there is one.
     A message that the control plane will never take is set aside with its reason. Raises `LeaseLost` when the
@@ -50,9 +50,11 @@ def deliver_pending(
     """
     if monotonic < delivery.not_before:
         return False
+    held_back = False
     for message in outbox.pending(run_id):
         if message.kind is MessageKind.STATUS and not with_authority:
-            return False
+            held_back = True
+            continue
         try:
             control_plane.deliver(message, claim)
         except (Unavailable, Refused) as error:
@@ -67,4 +69,4 @@ def deliver_pending(
             outbox.delivered(message.key)
     delivery.failures = 0
     delivery.last_error = None
-    return True
+    return not held_back

@@ -180,36 +180,42 @@ class Engine:
         pending = self._ports.outbox.pending(told)
         if not pending:
             return
-        finished = state is not None and state.finished
         needs_authority = any(message.kind is MessageKind.STATUS for message in pending)
         claim, with_authority = None, False
-        if state is not None and finished and needs_authority:
+        if state is not None and needs_authority:
             claim, with_authority = self._authority_to_tell(state)
-        try:
-            deliver_pending(
-                run_id=told,
-                claim=claim,
-                with_authority=with_authority,
-                control_plane=self._ports.control_plane,
-                outbox=self._ports.outbox,
-                delivery=delivery,
-                monotonic=self._ports.clock.monotonic(),
-                jitter=self._ports.jitter(),
-            )
-        except LeaseLost as lost:
-            self._set_aside_statuses(told, str(lost))
+        for _ in range(2):  # a newer claim makes the statuses worthless; the facts behind them are told all the same
+            try:
+                deliver_pending(
+                    run_id=told,
+                    claim=claim,
+                    with_authority=with_authority,
+                    control_plane=self._ports.control_plane,
+                    outbox=self._ports.outbox,
+                    delivery=delivery,
+                    monotonic=self._ports.clock.monotonic(),
+                    jitter=self._ports.jitter(),
+                )
+                return
+            except LeaseLost as lost:
+                self._set_aside_statuses(told, str(lost))
 
     def _authority_to_tell(self, state: RunState) -> tuple[ClaimedRun | None, bool]:
-        """Whether the end of a run that this process only knows from its record may still be told, and as whom.
+        """Whether the status of a run that this process only knows from its record may still be told, and as whom.
 
-        A fencing token makes it safe. Without one, an end is told while the lease lasts; after that the run is
-        claimed again first, so that what a successor has reported in the meantime is never overwritten.
+        A fencing token makes it safe: if the run has changed hands, it is refused. Without one, an end is told while
+        the lease lasts; after that the run is claimed again first, so that what a successor has reported in the
+        meantime is never overwritten. What is no end waits until the run is carried on.
         """
         on_record = state.claim
-        if on_record is None:  # refused by scope: never claimed
-            return None, True
+        if on_record is None:
+            return None, state.finished  # refused by scope: never claimed
         claim = ClaimedRun(run_id=state.run_id, worker_id=on_record.worker_id, fencing_token=on_record.fencing_token)
-        if on_record.fencing_token is not None or on_record.ends_at is None:
+        if on_record.fencing_token is not None:
+            return claim, True
+        if not state.finished:
+            return None, False
+        if on_record.ends_at is None:
             return claim, True
         if self._ports.clock.now() < on_record.ends_at:
             return claim, True

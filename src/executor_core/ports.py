@@ -46,7 +46,8 @@ class Message:
     """Something the control plane has to be told, once.
 
     `key` identifies it for ever: delivering it twice under one key is delivering it once. `body` is the call's
-    JSON body. Messages of one run are delivered in the order in which they were stored.
+    JSON body. Messages of one run are delivered in the order in which they were stored, except that a status
+    waits for the right to tell it while facts go on.
     """
 
     key: str
