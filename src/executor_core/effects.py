@@ -6,10 +6,12 @@ more can be done before it, or None when the planner may be asked again at once.
 
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 from executor_core.actions import Judge, Move, Postpone, StopBuild, TakeSample
+from executor_core.authority import keep_lease
 from executor_core.carrying import Carried, Ports, Rules
 from executor_core.ddl import Marker, add_index
 from executor_core.errors import ExecutorError, OutcomeUnknown, Refused, Unavailable
@@ -22,7 +24,7 @@ from executor_core.metrics import EvidenceError, Snapshot
 from executor_core.model import AuditAction, ConnectionId, VerificationStatus
 from executor_core.moves import moved
 from executor_core.pacing import backoff
-from executor_core.ports import Notice
+from executor_core.ports import Notice, StillOurs
 from executor_core.preflight import Severity, preflight
 from executor_core.state import WindowKind, WindowPlan
 from executor_core.target import BuildOrder, BuildOutcome, BuildReport
@@ -62,6 +64,10 @@ class Effects:
         """Store a draft; from here on it is the run's state."""
         self.ports.checkpoints.save(draft.state, draft.messages)
         carried.state = draft.state
+
+    def still_ours(self, carried: Carried) -> StillOurs:
+        """Return what a change of the target asks under its lock: a process may have been stopped since it decided."""
+        return partial(keep_lease, carried, self.ports)
 
     def tell(self, carried: Carried, name: str, **fields: Any) -> None:
         """Tell the observer."""
@@ -241,7 +247,7 @@ class Effects:
         )
         carried.sight.build = carried.sight.target = None
         try:
-            carried.target.start_build(order)
+            carried.target.start_build(order, self.still_ours(carried))
         except Unavailable as error:
             carried.sight.build = BuildReport(outcome=BuildOutcome.BUSY, error=str(error))
         except Refused as error:
@@ -366,7 +372,7 @@ class Effects:
         give_up_at = carried.state.give_up_at or self.ports.clock.now() + pacing.rollback_patience
         self.record(carried, Draft(carried.state.model_copy(update={"give_up_at": give_up_at})))
         try:
-            carried.target.drop_index(carried.index, carried.state.run_id, pacing.lock_wait)
+            carried.target.drop_index(carried.index, carried.state.run_id, pacing.lock_wait, self.still_ours(carried))
         except (Unavailable, Refused, OutcomeUnknown) as error:
             carried.sight.drop_error = error
             self.tell(carried, "drop.failed", error=str(error))

@@ -197,21 +197,23 @@ class Engine:
         claim, with_authority = None, False
         if state is not None and needs_authority:
             claim, with_authority = self._authority_to_tell(state)
-        for _ in range(2):  # a newer claim makes the statuses worthless; the facts behind them are told all the same
-            try:
-                deliver_pending(
-                    run_id=told,
-                    claim=claim,
-                    with_authority=with_authority,
-                    control_plane=self._ports.control_plane,
-                    outbox=self._ports.outbox,
-                    delivery=delivery,
-                    monotonic=self._ports.clock.monotonic(),
-                    jitter=self._ports.jitter(),
-                )
-                return
-            except LeaseLost as lost:
-                self._set_aside_statuses(told, str(lost))
+        try:
+            self._tell(told, claim, delivery, with_authority=with_authority)
+        except LeaseLost as lost:
+            self._set_aside_statuses(told, str(lost))
+            self._tell(told, claim, delivery, with_authority=False)  # the facts behind them are facts all the same
+
+    def _tell(self, run_id: RunId, claim: ClaimedRun | None, delivery: Delivery, *, with_authority: bool) -> bool:
+        return deliver_pending(
+            run_id=run_id,
+            claim=claim,
+            with_authority=with_authority,
+            control_plane=self._ports.control_plane,
+            outbox=self._ports.outbox,
+            delivery=delivery,
+            monotonic=self._ports.clock.monotonic(),
+            jitter=self._ports.jitter(),
+        )
 
     def _authority_to_tell(self, state: RunState) -> tuple[ClaimedRun | None, bool]:
         """Whether the status of a run that this process only knows from its record may still be told, and as whom.
@@ -289,16 +291,8 @@ class Engine:
 
     def _deliver(self, carried: Carried) -> bool:
         try:
-            return deliver_pending(
-                run_id=carried.state.run_id,
-                claim=None if carried.tenure is None else carried.tenure.lease.claim,
-                with_authority=carried.tenure is not None,
-                control_plane=self._ports.control_plane,
-                outbox=self._ports.outbox,
-                delivery=carried.delivery,
-                monotonic=self._ports.clock.monotonic(),
-                jitter=self._ports.jitter(),
-            )
+            claim = None if carried.tenure is None else carried.tenure.lease.claim
+            return self._tell(carried.state.run_id, claim, carried.delivery, with_authority=claim is not None)
         except LeaseLost as lost:
             if carried.state.phase is Phase.CHECKING and carried.state.taken_over:
                 # A successor without its predecessor's record can't know that "running" was told already.

@@ -109,6 +109,14 @@ class LeaseKeeper(Protocol):
         ...
 
 
+StillOurs = Callable[[], None]
+"""Raises `LeaseLost` where the right to act can't be shown any more."""
+
+
+def unquestioned() -> None:
+    """The right to act of a caller who needs none, such as a test."""
+
+
 class TargetDatabase(Protocol):
     """The customer's database, one schema of one server.
 
@@ -116,6 +124,11 @@ class TargetDatabase(Protocol):
     server's error number when it would fail again. Methods that change something may raise `OutcomeUnknown`:
     the connection was lost and the change may have happened. Texts of errors are for people only. Identifiers
     are always quoted. No method but the build itself may take longer than its time-outs.
+
+    What changes a table does so under the table's advisory lock, and asks `still_ours` once it has that lock and
+    before it sends the statement: what that raises is passed on, and nothing is sent. So a process that was stopped
+    for long, while another went on, changes nothing; and as long as the lock is held, no other can go on. A
+    connection that holds the lock and sends nothing is closed by the server after half a minute.
     """
 
     @property
@@ -127,7 +140,7 @@ class TargetDatabase(Protocol):
         """Return the server, the table of `index` with all its indexes, and what holds its advisory lock."""
         ...
 
-    def start_build(self, order: BuildOrder) -> None:
+    def start_build(self, order: BuildOrder, still_ours: StillOurs = unquestioned) -> None:
         """Begin to build, and return at once: the statement runs on a connection of its own.
 
         That connection first takes the table's advisory lock without waiting (not to be had: `BUSY`) and has no
@@ -166,7 +179,9 @@ class TargetDatabase(Protocol):
         """
         ...
 
-    def drop_index(self, index: IndexDefinition, run_id: RunId, lock_wait: timedelta) -> None:
+    def drop_index(
+        self, index: IndexDefinition, run_id: RunId, lock_wait: timedelta, still_ours: StillOurs = unquestioned
+    ) -> None:
         """Drop the index that `run_id` built: name, key parts and marker are checked under the advisory lock.
 
         An index that is already gone is no error. Raises `Unavailable` when a lock was not to be had in time,
@@ -184,7 +199,9 @@ class TargetDatabase(Protocol):
         """
         ...
 
-    def publish_index(self, index: IndexDefinition, run_id: RunId, lock_wait: timedelta) -> None:
+    def publish_index(
+        self, index: IndexDefinition, run_id: RunId, lock_wait: timedelta, still_ours: StillOurs = unquestioned
+    ) -> None:
         """Show the optimizer the index that `run_id` built hidden, checked and guarded as a drop is.
 
         An index that is visible already is no error. Raises what `drop_index` raises; an index that is not there

@@ -82,7 +82,9 @@ class Publishing:
         give_up_at = carried.state.give_up_at or self.effects.ports.clock.now() + pacing.build_patience
         self.effects.record(carried, Draft(carried.state.model_copy(update={"give_up_at": give_up_at})))
         try:
-            carried.target.publish_index(carried.index, carried.state.run_id, pacing.lock_wait)
+            carried.target.publish_index(
+                carried.index, carried.state.run_id, pacing.lock_wait, self.effects.still_ours(carried)
+            )
         except (Unavailable, Refused, OutcomeUnknown) as error:
             carried.sight.publish_error = error
             self.effects.tell(carried, "publish.failed", error=str(error))

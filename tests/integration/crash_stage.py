@@ -8,7 +8,8 @@ import signal
 import subprocess
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -26,6 +27,8 @@ from executor_core.model import ExecutionRun
 
 LEASE = timedelta(seconds=1)
 ROWS = 4_000
+AT_ONCE = 6
+"""Runs mostly wait, so several of them share the two cores of a CI machine."""
 WINDOWS = {"baseline_window": "2s", "after_window": "2s"}
 RUNNING_BUILDS = "SELECT id FROM information_schema.processlist WHERE db = %s AND info LIKE 'ALTER TABLE%%'"
 ONCE = (
@@ -247,3 +250,14 @@ def finish_killed(worker: "subprocess.Popen[str]") -> None:
     worker.kill()
     worker.communicate(timeout=60)
     assert worker.returncode in (-signal.SIGKILL, 0, 3)
+
+
+def all_of(play: Callable[[int, Any], list[str]], cases: Sequence[Any]) -> dict[str, list[str]]:
+    """Play every case, some at once; return what was wrong, by case."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        found = list(pool.map(play, range(len(cases)), cases))
+    return {
+        f"{number}: {case}": problems
+        for number, (case, problems) in enumerate(zip(cases, found, strict=True))
+        if problems
+    }

@@ -2,14 +2,12 @@
 
 import os
 import random
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.integration.conftest import Server
-from tests.integration.crash_stage import Moment, stage
+from tests.integration.crash_stage import AT_ONCE, Moment, all_of, stage
 
 from executor_adapters.local_server import LocalServer
 
@@ -18,8 +16,6 @@ pytestmark = pytest.mark.integration
 KILLS = int(os.environ.get("EXECUTOR_CRASHES", "6"))
 SEED = int(os.environ.get("EXECUTOR_CRASH_SEED", "1"))
 """How many workers are killed at chance moments; the long form is ``EXECUTOR_CRASHES=200``, with any seed."""
-AT_ONCE = 6
-"""Runs mostly wait, so several of them share the two cores of a CI machine."""
 
 HELPFUL = [
     Moment("claim"),
@@ -43,17 +39,6 @@ HARMFUL = [
     Moment("audit", "status_change to rolled_back"),
     Moment("status", "rolled_back"),
 ]
-
-
-def all_of(play: Callable[[int, Any], list[str]], cases: Sequence[Any]) -> dict[str, list[str]]:
-    """Play every case, some at once; return what was wrong, by case."""
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        found = list(pool.map(play, range(len(cases)), cases))
-    return {
-        f"{number}: {case}": problems
-        for number, (case, problems) in enumerate(zip(cases, found, strict=True))
-        if problems
-    }
 
 
 @pytest.mark.mysql

@@ -11,6 +11,7 @@ from executor_core.errors import ExecutorError, OutcomeUnknown, Refused, Unavail
 from executor_core.index_definition import IndexDefinition
 from executor_core.metrics import DigestRole, Snapshot
 from executor_core.model import RunId
+from executor_core.ports import StillOurs, unquestioned
 from executor_core.target import (
     BuildOrder,
     BuildOutcome,
@@ -81,12 +82,15 @@ class FakeDatabase:
         self.faults.took_effect("inspect")
         return facts
 
-    def start_build(self, order: BuildOrder) -> None:
+    def start_build(self, order: BuildOrder, still_ours: StillOurs = unquestioned) -> None:
         self.faults.strike("start_build")
         self.server.settle()
         mine = [build for (table, _), build in self._builds.items() if table == order.index.table_name]
         if any(self._report_of(build) is None for build in mine):
             raise Unavailable(f"a build of this process already runs on the table {order.index.table_name!r}")
+        if self.server.change(order.index.table_name) is None:
+            with self.server.holding_advisory_lock(order.index.table_name):
+                still_ours()
         happened = self._lost("start_build")
         if happened is False:
             now = self.server.clock.monotonic()
@@ -127,11 +131,15 @@ class FakeDatabase:
             self.server.kill(build.connection_id, build.order.marker)
         self.faults.took_effect("end_own_build")
 
-    def drop_index(self, index: IndexDefinition, run_id: RunId, lock_wait: timedelta) -> None:
+    def drop_index(
+        self, index: IndexDefinition, run_id: RunId, lock_wait: timedelta, still_ours: StillOurs = unquestioned
+    ) -> None:
         self.faults.strike("drop_index")
         there = self._ours(index, run_id)
         if there is not None:
-            self._changing("drop_index", index, lock_wait, lambda: self.server.drop(index.table_name, there.name))
+            with self.server.holding_advisory_lock(index.table_name):
+                still_ours()
+                self._changing("drop_index", index, lock_wait, lambda: self.server.drop(index.table_name, there.name))
         self.faults.took_effect("drop_index")
 
     def open_transactions(self) -> Mapping[str, str]:
@@ -142,13 +150,19 @@ class FakeDatabase:
         self.faults.took_effect("open_transactions")
         return seen
 
-    def publish_index(self, index: IndexDefinition, run_id: RunId, lock_wait: timedelta) -> None:
+    def publish_index(
+        self, index: IndexDefinition, run_id: RunId, lock_wait: timedelta, still_ours: StillOurs = unquestioned
+    ) -> None:
         self.faults.strike("publish_index")
         there = self._ours(index, run_id)
         if there is None:
             raise Refused(f"the index {index.index_name!r} is not there")
         if not there.visible:
-            self._changing("publish_index", index, lock_wait, lambda: self.server.publish(index.table_name, there.name))
+            with self.server.holding_advisory_lock(index.table_name):
+                still_ours()
+                self._changing(
+                    "publish_index", index, lock_wait, lambda: self.server.publish(index.table_name, there.name)
+                )
         self.faults.took_effect("publish_index")
 
     def choose_digests(self, index: IndexDefinition, targets: Sequence[str]) -> Sequence[WatchedDigest]:

@@ -13,19 +13,19 @@ from executor_adapters.mysql.errors import StatementFailed
 from executor_adapters.mysql.locks import Guarded
 from executor_adapters.mysql.sentinel import GaveWay, Sentinel
 from executor_core import ddl
-from executor_core.errors import Refused, Unavailable
-from executor_core.ports import Clock
+from executor_core.errors import ExecutorError, Unavailable
+from executor_core.ports import Clock, StillOurs
 from executor_core.target import BuildOrder, BuildOutcome, BuildReport, RunningChange
 
 
 class Build:
     """A build that has been started. `report` is None until it has ended; `change` is how others see it."""
 
-    def __init__(self, connector: Connector, order: BuildOrder, clock: Clock) -> None:
+    def __init__(self, connector: Connector, order: BuildOrder, clock: Clock, still_ours: StillOurs) -> None:
         """Take the advisory lock and send the statement, guarded; `BUSY` at once when the lock is not to be had.
 
-        Raises `Unavailable` or `Refused` when no connection could be had, and `InvalidInput` when the order
-        makes no statement; nothing was sent then.
+        Raises `Unavailable` or `Refused` when no connection could be had, `InvalidInput` when the order makes no
+        statement, and what `still_ours` raises; nothing was sent then.
         """
         self.report: BuildReport | None = None
         self._clock = clock
@@ -50,8 +50,9 @@ class Build:
             return
         try:
             guarded = Guarded.table_of(connection, order.index.table_name)
+            still_ours()
             self._sentinel = Sentinel(connector, guarded, order.lock_wait, clock)
-        except (Unavailable, Refused):
+        except ExecutorError:
             connection.unlock_and_close(self._lock)
             raise
         # The server goes on building whether or not we wait: a time-out would only make us lose sight of it.

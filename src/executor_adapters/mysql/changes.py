@@ -14,7 +14,7 @@ from executor_core.ddl import Marker
 from executor_core.errors import Refused, Unavailable
 from executor_core.index_definition import IndexDefinition
 from executor_core.model import RunId
-from executor_core.ports import Clock
+from executor_core.ports import Clock, StillOurs
 from executor_core.target import IndexFacts, RunningChange
 
 _NO_SUCH_THREAD = 1094
@@ -54,7 +54,12 @@ def stop_change(connection: Connection, change: RunningChange) -> None:
 
 
 def drop_built_index(
-    connector: Connector, index: IndexDefinition, run_id: RunId, lock_wait: timedelta, clock: Clock
+    connector: Connector,
+    index: IndexDefinition,
+    run_id: RunId,
+    lock_wait: timedelta,
+    clock: Clock,
+    still_ours: StillOurs,
 ) -> None:
     """Drop the index that `run_id` built, guarded, on a connection of its own; see the port for what it raises."""
 
@@ -63,11 +68,16 @@ def drop_built_index(
             return None
         return ddl.drop_index(connection.database, index.table_name, index.index_name)
 
-    _change_built_index(connector, index, run_id, lock_wait, clock, drop)
+    _change_built_index(connector, index, run_id, lock_wait, clock, still_ours, drop)
 
 
 def publish_built_index(
-    connector: Connector, index: IndexDefinition, run_id: RunId, lock_wait: timedelta, clock: Clock
+    connector: Connector,
+    index: IndexDefinition,
+    run_id: RunId,
+    lock_wait: timedelta,
+    clock: Clock,
+    still_ours: StillOurs,
 ) -> None:
     """Show the optimizer the index that `run_id` built; see the port for what it raises."""
 
@@ -79,7 +89,7 @@ def publish_built_index(
         flavor = connection.dialect.flavor
         return ddl.publish_index(connection.database, index.table_name, index.index_name, flavor)
 
-    _change_built_index(connector, index, run_id, lock_wait, clock, publish)
+    _change_built_index(connector, index, run_id, lock_wait, clock, still_ours, publish)
 
 
 def _change_built_index(
@@ -88,6 +98,7 @@ def _change_built_index(
     run_id: RunId,
     lock_wait: timedelta,
     clock: Clock,
+    still_ours: StillOurs,
     statement: Callable[[Connection, IndexFacts | None], str | None],
 ) -> None:
     """Run the one statement that is still called for, if one is, under the advisory lock and guarded."""
@@ -102,7 +113,9 @@ def _change_built_index(
             raise failure.of_reading() from None
         if sql is None:
             return
-        sentinel = Sentinel(connector, Guarded.table_of(connection, index.table_name), lock_wait, clock)
+        guarded = Guarded.table_of(connection, index.table_name)
+        still_ours()
+        sentinel = Sentinel(connector, guarded, lock_wait, clock)
         try:
             sentinel.run(connection, sql)
         except GaveWay as gave_way:

@@ -24,6 +24,8 @@ Row = tuple[Any, ...]
 # zero default that the table had all along.
 SQL_MODE = "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION"
 READER_IDLE_LIMIT_S = 600
+CHANGER_IDLE_LIMIT_S = 30
+"""A process that is stopped while it holds a table's lock must not hold it for ever, nor send anything much later."""
 KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 6}
 PROGRAM = "executor"
 
@@ -176,6 +178,7 @@ class Connector:
                 {
                     "sql_mode": SQL_MODE,
                     "time_zone": "+00:00",
+                    "wait_timeout": CHANGER_IDLE_LIMIT_S,
                     "lock_wait_timeout": max(1, int(lock_wait.total_seconds())),
                     "innodb_lock_wait_timeout": 1,
                     # Without it MariaDB would drop an index that a foreign key needs.

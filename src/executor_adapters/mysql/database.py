@@ -16,7 +16,7 @@ from executor_core.errors import InvalidInput, Refused, Unavailable
 from executor_core.index_definition import IndexDefinition
 from executor_core.metrics import Snapshot
 from executor_core.model import RunId
-from executor_core.ports import Clock
+from executor_core.ports import Clock, StillOurs, unquestioned
 from executor_core.target import BuildOrder, BuildReport, RunningChange, TargetFacts, WatchedDigest
 
 DEFAULT_LIMITS = TimeLimits()
@@ -95,7 +95,7 @@ class MySQLTarget:
                 can_stage=transactions.can_be_seen(connection),
             )
 
-    def start_build(self, order: BuildOrder) -> None:
+    def start_build(self, order: BuildOrder, still_ours: StillOurs = unquestioned) -> None:
         """Send the statement, on a connection and a thread of its own, and return."""
         key = lock, _ = _key(order.schema_name, order.index)
         with self._guard:
@@ -105,7 +105,7 @@ class MySQLTarget:
             self._builds.pop(key, None)
             self._starting.add(lock)
         try:
-            build = Build(self._connector, order, self._clock)
+            build = Build(self._connector, order, self._clock, still_ours)
             with self._guard:
                 self._builds[key] = build
         finally:
@@ -139,18 +139,22 @@ class MySQLTarget:
         with self._reading() as connection:
             changes.stop_change(connection, build.change)
 
-    def drop_index(self, index: IndexDefinition, run_id: RunId, lock_wait: timedelta) -> None:
+    def drop_index(
+        self, index: IndexDefinition, run_id: RunId, lock_wait: timedelta, still_ours: StillOurs = unquestioned
+    ) -> None:
         """Drop the index that `run_id` built, checked under the advisory lock."""
-        changes.drop_built_index(self._connector, index, run_id, lock_wait, self._clock)
+        changes.drop_built_index(self._connector, index, run_id, lock_wait, self._clock, still_ours)
 
     def open_transactions(self) -> Mapping[str, str]:
         """Return the transactions of all accounts that may have a snapshot now, by id, in words."""
         with self._reading() as connection:
             return transactions.open_transactions(connection, self._clock)
 
-    def publish_index(self, index: IndexDefinition, run_id: RunId, lock_wait: timedelta) -> None:
+    def publish_index(
+        self, index: IndexDefinition, run_id: RunId, lock_wait: timedelta, still_ours: StillOurs = unquestioned
+    ) -> None:
         """Show the optimizer the index that `run_id` built, checked under the advisory lock."""
-        changes.publish_built_index(self._connector, index, run_id, lock_wait, self._clock)
+        changes.publish_built_index(self._connector, index, run_id, lock_wait, self._clock, still_ours)
 
     def choose_digests(self, index: IndexDefinition, targets: Sequence[str]) -> Sequence[WatchedDigest]:
         """Return the digests to watch, the targets first."""

@@ -925,3 +925,23 @@ def test_a_run_that_can_not_be_left_in_order_is_let_go_nevertheless() -> None:
     assert process.engine.leave(run)
     assert keeper.kept == {}
     assert "lease.release_failed" in world.observer.names
+
+
+@pytest.mark.parametrize("leases", [True, False], ids=["reference", "six-calls"])
+def test_what_a_dead_worker_could_not_tell_of_a_run_that_another_has_ended(leases: bool) -> None:
+    """Facts are told. A status is worthless by then: fencing shows that, and without fencing it stays untold."""
+    world = FakeWorld()
+    world.control_plane = FakeControlPlane(world.clock, leases=leases)
+    run = world.run("customer_id")
+    first = Process(world, "worker-1", SHORT, journal=MemoryJournal())
+    world.control_plane.fail("deliver", Unavailable("away"))
+    first.carry(run, until=entered("sampling_baseline"))
+    first.die()
+    world.control_plane.faults.heal()
+    world.clock.advance(timedelta(minutes=5))
+    assert isinstance(Process(world, "worker-2", SHORT, journal=MemoryJournal()).carry(run), Finished)
+    again = Process(world, "worker-3", SHORT, journal=first.journal)
+    assert again.engine.deliver_backlog() == (0 if leases else 1)
+    assert world.control_plane.actions(RunId(run.id)).count("run_claimed") == 2
+    assert [body["status"] for _, body in world.control_plane.statuses] == ["running", "completed"]
+    assert again.engine.deliver_backlog() == (0 if leases else 1)

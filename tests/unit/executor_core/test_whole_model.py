@@ -169,3 +169,21 @@ RunsWorkersAndTime.TestCase.settings = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 TestRunsWorkersAndTime = RunsWorkersAndTime.TestCase
+
+
+@pytest.mark.parametrize("column", ["customer_id", "status"])
+@pytest.mark.parametrize("call", sorted(CHANGES))
+@pytest.mark.parametrize("computer", [0, 1], ids=["same-state", "another-machine"])
+def test_a_process_that_is_stopped_just_before_a_change_changes_nothing(column: str, call: str, computer: int) -> None:
+    """While it stands still its lease ends, and another carries the run to its end, whichever that is."""
+    whole = Whole(leases=True)
+    whole.world.server.build_time = timedelta()
+    whole.schedule(column)
+    sleeper = whole.start(0, same_name=False)
+    whole.start(computer, same_name=False)
+    sleeper.accidents.append(Accident(Kind.PAUSED, call))
+    whole.carry(sleeper, whole.runs[0], 100)
+    expected = 0 if (column, call) == ("customer_id", "drop_index") else 1  # a helpful index is never dropped
+    assert whole.accidents[Kind.PAUSED] == expected
+    assert whole.problems() == []
+    assert whole.come_to_rest() == []

@@ -324,14 +324,11 @@ class Whole:
     def sleep_through(self, sleeper: Worker) -> None:
         """A worker is stopped for longer than its lease lasts, and others go on."""
         self.world.clock.advance(timedelta(minutes=2))
+        elsewhere = 1 - self.computers.index(sleeper.computer)
         others = [worker for worker in self.workers if worker.alive and not worker.busy]
-        for worker in others[:1]:
-            for run in list(self.runs):
-                for _ in range(20):
-                    self.carry(worker, run, 10)
-                    if self.is_over(run):
-                        break
-        del sleeper
+        other = others[0] if others else self.start(elsewhere, same_name=False)
+        for run in list(self.runs):
+            self.carry(other, run, 100)
 
     def counts(self) -> Counter[str]:
         """What happened, to be added up over many of these."""

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import pytest
 
 from executor_core.ddl import Marker
-from executor_core.errors import Refused, Unavailable
+from executor_core.errors import LeaseLost, Refused, Unavailable
 from executor_core.index_definition import IndexDefinition, KeyPart, parse_index_definition
 from executor_core.metrics import DigestKey, DigestRole, Snapshot
 from executor_core.model import RunId
@@ -348,6 +348,32 @@ class TargetDatabaseContract:
         assert set(bench.indexes()) == {"PRIMARY", "idx_customer"}
         target.drop_index(INDEX, RUN, LONG)
         assert set(bench.indexes()) == {"PRIMARY"}
+
+    # --- the right to act
+
+    @pytest.mark.parametrize("call", ["start_build", "drop_index", "publish_index"])
+    def test_nothing_is_sent_where_the_right_to_act_is_gone_under_the_lock(
+        self, bench: TargetBench, target: TargetDatabase, build: Callable[..., BuildReport], call: str
+    ) -> None:
+        asked: list[RunningChange | None] = []
+        other = bench.another_process()
+
+        def gone() -> None:
+            asked.append(other.running_change(INDEX))
+            raise LeaseLost("another process has gone on")
+
+        if call != "start_build":
+            build(hidden=True)
+        before = bench.indexes()
+        given = (order(schema_name=target.schema_name),) if call == "start_build" else (INDEX, RUN, LONG)
+        with pytest.raises(LeaseLost):
+            getattr(target, call)(*given, gone)
+        (holder,) = asked
+        assert holder is not None, "it is asked while the lock is held"
+        assert target.running_change(INDEX) is None, "and the lock is free again"
+        assert bench.indexes() == before
+        if call != "start_build":
+            assert self.visible(target) is False
 
     # --- staged exposure
 
