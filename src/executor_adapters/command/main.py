@@ -66,6 +66,10 @@ def _carry_out(arguments: argparse.Namespace) -> int:
             from executor_adapters.command.verify import verify
 
             return verify(arguments)
+        case "report":
+            from executor_adapters.command.report import report
+
+            return report(arguments)
         case "serve":
             from executor_adapters.command.serve import serve
 
@@ -75,7 +79,7 @@ def _carry_out(arguments: argparse.Namespace) -> int:
 
             return demo(arguments)
         case _:
-            raise InvalidInput("name a subcommand: run, worker, verify, serve or demo (see executor --help)")
+            raise InvalidInput("name a subcommand: run, worker, verify, report, serve or demo (see executor --help)")
 
 
 def _set_up_logging() -> None:
@@ -111,6 +115,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     verify.add_argument("evidence", metavar="EVIDENCE.json", help="the evidence; - reads standard input")
     verify.add_argument("--json", action="store_true", help="print exactly one JSON object")
+
+    report = _command(
+        commands, "report", "show what a run did and why, as a web page", "executor report RUN_ID --out report.html"
+    )
+    report.add_argument("subject", metavar="RUN_ID|EVIDENCE.json", help="a run of the state directory, or evidence")
+    report.add_argument("--out", default="report.html", help="where to write the page (default report.html; -: output)")
+    report.add_argument("--state-dir", metavar="DIR", help="the state directory of the run (EXECUTOR_STATE_DIR)")
+    report.add_argument("--json", action="store_true", help="print exactly one JSON object")
 
     serve = _command(
         commands, "serve", "run the reference control plane", "executor serve --db sqlite:///control-plane.db"
