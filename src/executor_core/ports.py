@@ -90,6 +90,10 @@ class ControlPlane(Protocol):
         """Return at most `limit` runs that may be claimed, the oldest first; `Refused` where there is no such call."""
         ...
 
+    def recorded_run(self, run_id: RunId) -> ExecutionRun:
+        """Return a run as the control plane has it; `Refused` where there is no such call, or no such run."""
+        ...
+
 
 class TargetDatabase(Protocol):
     """The customer's database, one schema of one server.
