@@ -75,12 +75,18 @@ def _carry_out(arguments: argparse.Namespace) -> int:
             from executor_adapters.command.serve import serve
 
             return serve(arguments)
+        case "token":
+            from executor_adapters.command.token import token
+
+            return token(arguments)
         case "demo":
             from executor_adapters.command.demo import demo
 
             return demo(arguments)
         case _:
-            raise InvalidInput("name a subcommand: run, worker, rollback, verify, serve or demo (see executor --help)")
+            raise InvalidInput(
+                "name a subcommand: run, worker, rollback, verify, serve, token or demo (see executor --help)"
+            )
 
 
 def _set_up_logging() -> None:
@@ -132,6 +138,17 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--db", default="sqlite:///executor.db", help="SQLAlchemy URL (default sqlite:///executor.db)")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
     serve.add_argument("--port", type=_port, default=3000, help="port to listen on (default 3000; 0 chooses one)")
+    serve.add_argument("--tokens", metavar="FILE", help="TOML: who may do what (EXECUTOR_TOKENS; see executor token)")
+    serve.add_argument("--allow-anyone", action="store_true", help="serve others than this machine without any token")
+
+    token = _command(
+        commands, "token", "make a token for the control plane", "executor token worker-eu --role worker >> tokens.toml"
+    )
+    token.add_argument("name", metavar="NAME", help="whose token it is, as the log of the control plane names them")
+    token.add_argument("--role", required=True, choices=("worker", "operator", "reader"), help="what it allows")
+    token.add_argument(
+        "--connection", action="append", metavar="ID", help="a connection that it is for; may be repeated (default all)"
+    )
 
     demo = _command(
         commands, "demo", "the whole job, live: a helpful index and a harmful one", "executor demo --engine memory"

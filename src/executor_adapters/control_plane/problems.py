@@ -21,6 +21,7 @@ _RETRY_SOON = {"Retry-After": "1"}
 STATUS_OF: Mapping[type[ExecutorError], HTTPStatus] = MappingProxyType(
     {
         InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
+        r.Forbidden: HTTPStatus.FORBIDDEN,
         r.UnknownRun: HTTPStatus.NOT_FOUND,
         r.NoCheckpoint: HTTPStatus.NOT_FOUND,
         r.RunExists: HTTPStatus.CONFLICT,

@@ -11,6 +11,12 @@ class Rejection(ExecutorError):
     code = "rejected"
 
 
+class Forbidden(Rejection):
+    """The caller is known, but its token is not for this."""
+
+    code = "forbidden"
+
+
 class UnknownRun(Rejection):
     """There is no run of that id."""
 

@@ -7,11 +7,11 @@ decides again. No lock, and no isolation level beyond READ COMMITTED, is needed 
 Times come in as `now`: the caller's one clock judges every lease.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-from sqlalchemy import Connection, RowMapping, Table, insert, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, RowMapping, Table, and_, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from executor_adapters.control_plane import tables as t
@@ -24,7 +24,7 @@ from executor_adapters.control_plane.rejections import (
     RunOver,
     StaleToken,
 )
-from executor_adapters.control_plane.replay import Answer, answer_given, answered, request_hash
+from executor_adapters.control_plane.replay import Answer, answer_given, answered, keyed
 from executor_adapters.control_plane.rows import (
     check_authority,
     claim_of,
@@ -94,18 +94,43 @@ class ControlPlaneStore:
         with self._database.reading() as connection:
             return _run(run_row(connection, run_id))
 
+    def connection_of(self, run_id: str) -> str:
+        """Return the id of the run's connection, which never changes. Raises `UnknownRun`."""
+        with self._database.reading() as connection:
+            return str(run_row(connection, run_id)["connection_id"])
+
     def runs(
-        self, *, limit: int, status: ExecutionStatus | None = None, claimable_at: datetime | None = None
+        self,
+        *,
+        limit: int,
+        statuses: Collection[ExecutionStatus] = (),
+        connections: Collection[str] | None = None,
+        claimable_at: datetime | None = None,
+        newest_first: bool = False,
+        after: str | None = None,
     ) -> list[ExecutionRun]:
-        """Return at most `limit` runs, the oldest first: of one status, or those that are claimable then."""
+        """Return at most `limit` runs, the oldest first, or the newest.
+
+        Of these statuses and these connections alone, where any are given; those only that are claimable then. A page
+        begins behind the run `after`, the last of the page before: runs that come or change meanwhile shift nothing.
+        Raises `UnknownRun` when there is no run `after`.
+        """
         runs = t.execution_runs
-        query = select(runs).order_by(runs.c.created_at, runs.c.id).limit(limit)
-        if status is not None:
-            query = query.where(runs.c.status == status)
+        place = (runs.c.created_at, runs.c.id)
+        query = select(runs).limit(limit)
+        query = query.order_by(*(column.desc() if newest_first else column for column in place))
+        if statuses:
+            query = query.where(runs.c.status.in_(sorted(statuses)))
+        if connections is not None:
+            query = query.where(runs.c.connection_id.in_(sorted(connections)))
         if claimable_at is not None:
             free = or_(runs.c.claimed_by.is_(None), runs.c.lease_expires_at <= claimable_at)
             query = query.where(runs.c.status.not_in(sorted(TERMINAL_STATUSES)), free)
         with self._database.reading() as connection:
+            if after is not None:
+                last = run_row(connection, after)
+                same_moment = and_(place[0] == last["created_at"], _beyond(place[1], last["id"], back=newest_first))
+                query = query.where(or_(_beyond(place[0], last["created_at"], back=newest_first), same_moment))
             return [_run(row) for row in connection.execute(query).mappings()]
 
     def change_status(
@@ -118,10 +143,10 @@ class ControlPlaneStore:
         Raises `UnknownRun`, `StaleToken`, `IllegalTransition`, `KeyReused`.
         """
         change = StatusChange.model_validate(change.model_dump(include=set(StatusChange.model_fields)))
-        request = request_hash("status", run_id, change)
+        request = keyed(key, "status", run_id, change)
 
         def attempt(connection: Connection) -> Answer | None:
-            if (answer := answer_given(connection, key, request)) is not None:
+            if (answer := answer_given(connection, request)) is not None:
                 return answer
             row = run_row(connection, run_id)
             check_authority(row, fencing_token)
@@ -137,7 +162,7 @@ class ControlPlaneStore:
                 if not swapped(connection, row, now, values):
                     return None
             run = _run(run_row(connection, run_id))
-            return answered(connection, key, request, run, now)
+            return answered(connection, request, run, now)
 
         return self._until_done(attempt)
 
@@ -213,10 +238,10 @@ class ControlPlaneStore:
         self, record: RollbackRecord, *, fencing_token: int | None, key: str | None, now: datetime
     ) -> Answer:
         """Store a rollback record and return it. Raises `UnknownRun`, `StaleToken`, `KeyReused`."""
-        request = request_hash("rollback", record.execution_run_id, record)
+        request = keyed(key, "rollback", record.execution_run_id, record)
 
         def attempt(connection: Connection) -> Answer | None:
-            if (answer := answer_given(connection, key, request)) is not None:
+            if (answer := answer_given(connection, request)) is not None:
                 return answer
             row = run_row(connection, record.execution_run_id)
             check_authority(row, fencing_token)
@@ -225,7 +250,7 @@ class ControlPlaneStore:
                 return None
             values = record.model_dump(include=set(RollbackRecord.model_fields))
             number = inserted(connection, t.rollbacks, values)
-            return answered(connection, key, request, StoredRollback.model_validate({**values, "id": number}), now)
+            return answered(connection, request, StoredRollback.model_validate({**values, "id": number}), now)
 
         return self._until_done(attempt)
 
@@ -235,10 +260,10 @@ class ControlPlaneStore:
 
     def add_audit(self, entry: AuditLogEntry, *, fencing_token: int | None, key: str | None, now: datetime) -> Answer:
         """Store an audit entry and return it, whoever wrote it and for whatever run. Raises `KeyReused`."""
-        request = request_hash("audit", entry.execution_run_id, entry)
+        request = keyed(key, "audit", entry.execution_run_id, entry)
 
         def attempt(connection: Connection) -> Answer:
-            if (answer := answer_given(connection, key, request)) is not None:
+            if (answer := answer_given(connection, request)) is not None:
                 return answer
             values = {
                 **entry.model_dump(include=set(AuditLogEntry.model_fields) - {"execution_run_id"}),
@@ -247,7 +272,7 @@ class ControlPlaneStore:
                 "fencing_token": fencing_token,
             }
             number = inserted(connection, t.audit_logs, values)
-            return answered(connection, key, request, _audit_entry({**values, "id": number}), now)
+            return answered(connection, request, _audit_entry({**values, "id": number}), now)
 
         return self._until_done(attempt)
 
@@ -356,6 +381,10 @@ def _may_become(connection: Connection, run_id: str, old: ExecutionStatus, new: 
     if (old, new) in STATUS_TRANSITIONS:
         return True
     return (old, new) in STATUS_TRANSITIONS_BY_HAND and taken_back_by_hand(connection, run_id)
+
+
+def _beyond(column: Column[Any], value: Any, *, back: bool) -> ColumnElement[bool]:
+    return cast("ColumnElement[bool]", column < value if back else column > value)
 
 
 def _run(row: RowMapping) -> ExecutionRun:
