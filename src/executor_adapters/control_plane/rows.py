@@ -88,6 +88,21 @@ def inserted(connection: Connection, table: Table, values: Mapping[str, Any]) ->
     return int(primary_key[0]) if primary_key else 0
 
 
+def log_action(
+    connection: Connection,
+    actor: str,
+    action: str,
+    *,
+    resource: str,
+    connection_id: str | None,
+    now: datetime,
+    details: Mapping[str, Any],
+) -> None:
+    """Write down who did what, in the transaction that does it."""
+    values = {"at": now, "actor": actor, "action": action, "resource": resource, "connection_id": connection_id}
+    connection.execute(insert(t.access_log).values({**values, "details": dict(details)}))
+
+
 def put(connection: Connection, table: Table, key_column: str, key: str, values: Mapping[str, Any]) -> None:
     """Update the row of `key`, or insert it. Raises `IntegrityError` when another inserts it meanwhile."""
     if connection.execute(update(table).where(table.c[key_column] == key).values(values)).rowcount == 0:
