@@ -62,6 +62,11 @@ def _carry_out(arguments: argparse.Namespace) -> int:
             from executor_adapters.settings import Settings
 
             return worker(arguments, Settings.read(vars(arguments)))
+        case "rollback":
+            from executor_adapters.command.rollback import rollback
+            from executor_adapters.settings import Settings
+
+            return rollback(arguments, Settings.read(vars(arguments)))
         case "verify":
             from executor_adapters.command.verify import verify
 
@@ -84,7 +89,7 @@ def _carry_out(arguments: argparse.Namespace) -> int:
             return demo(arguments)
         case _:
             raise InvalidInput(
-                "name a subcommand: run, worker, verify, report, serve, token or demo (see executor --help)"
+                "name a subcommand: run, worker, rollback, verify, report, serve, token or demo (see executor --help)"
             )
 
 
@@ -115,6 +120,15 @@ def _parser() -> argparse.ArgumentParser:
     worker.add_argument("--once", action="store_true", help="end when no run is left")
     worker.add_argument("--runs", type=_positive, default=100, help="runs carried at once (default 100)")
     _add_run_options(worker)
+
+    rollback = _command(
+        commands, "rollback", "take the index of a run that has ended back", 'executor rollback run-1 --reason "slow"'
+    )
+    rollback.add_argument(
+        "run_id", metavar="RUN_ID", help="the run, as this state directory or the control plane has it"
+    )
+    rollback.add_argument("--reason", required=True, help="why, in your words: it goes into the records")
+    _add_run_options(rollback)
 
     verify = _command(
         commands, "verify", "reach the verdict from recorded evidence", "executor verify evidence.json --json"
