@@ -6,7 +6,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 SERVERS := mysql mariadb-10.11 mariadb-11.8
 
-.PHONY: help demo test unit integration check servers requirements clean
+.PHONY: help demo test unit integration reliability check servers requirements clean
 .DEFAULT_GOAL := help
 
 help: ## Show these lines
@@ -24,6 +24,9 @@ integration: $(INSTALLED) ## Run the tests on real servers; without a server the
 	-$(BIN)/python -m executor_adapters.local_server install $(SERVERS)
 	@# One at a time: two tests at once would share two cores with their servers, and starve each other.
 	$(BIN)/pytest tests/integration
+
+reliability: $(INSTALLED) ## Kill, cut and stop for an hour or so, and write the counts into docs/reliability.md
+	$(BIN)/python -m bench.reliability
 
 check: $(INSTALLED) ## Lint, check the format, the types (twice) and the layers
 	$(BIN)/ruff check

@@ -4,6 +4,8 @@ A stage has a schema, a control plane and a state directory of its own, so that 
 `problems` says what does not hold after the end: the list is the same whenever and wherever the worker died.
 """
 
+import json
+import os
 import signal
 import subprocess
 import threading
@@ -253,9 +255,16 @@ def finish_killed(worker: "subprocess.Popen[str]") -> None:
 
 
 def all_of(play: Callable[[int, Any], list[str]], cases: Sequence[Any]) -> dict[str, list[str]]:
-    """Play every case, some at once; return what was wrong, by case."""
+    """Play every case, some at once; return what was wrong, by case.
+
+    The numbers go to the file that ``EXECUTOR_RELIABILITY_REPORT`` names, a JSON object a line.
+    """
     with ThreadPoolExecutor(AT_ONCE) as pool:
         found = list(pool.map(play, range(len(cases)), cases))
+    if path := os.environ.get("EXECUTOR_RELIABILITY_REPORT"):
+        test = os.environ["PYTEST_CURRENT_TEST"].partition("::")[2].partition(" ")[0]
+        with Path(path).open("a") as report:
+            report.write(json.dumps({"test": test, "cases": len(cases), "wrong": sum(map(bool, found))}) + "\n")
     return {
         f"{number}: {case}": problems
         for number, (case, problems) in enumerate(zip(cases, found, strict=True))

@@ -57,6 +57,13 @@ class Loss:
         """Whether the run must be one that harms."""
         return self.what in ROLLED_BACK
 
+    @property
+    def end(self) -> str:
+        """How the run has to end: without an answer of the kill switch before it changed anything, nothing changes."""
+        if self.what == "kill switch" and self.fault is not Fault.TWICE:
+            return "failed"
+        return "rolled_back" if self.harmful else "completed"
+
     def is_lost(self, text: str) -> bool:
         """Whether this request is it."""
         return {**CALLS, **STATEMENTS}[self.what] in text
@@ -105,7 +112,8 @@ def play(server: Server, folder: Path, loss: Loss) -> list[str]:
         ended = finish(net.played.command.start(net.played.run))
         while ended.code == NOT_CLAIMED:  # as after a claim whose answer was lost
             ended = net.played.go_on()
-        problems = net.played.problems(ended, "rolled_back" if loss.harmful else "completed")
+        changed = loss.end != "failed"
+        problems = net.played.problems(ended, loss.end, builds=int(changed), whole_trail=changed)
         return problems if proxy.struck else [f"nothing was struck, of {len(proxy.seen)}", *problems]
 
 
@@ -151,21 +159,21 @@ def test_both_ways_are_down_for_a_while(mysql_server: Server, tmp_path: Path) ->
     def both_down(number: int, what: str) -> list[str]:
         harmful = what in ROLLED_BACK
         with network(mysql_server, tmp_path / str(number), harmful=harmful) as net:
-            reached = threading.Event()
+            fallen = threading.Event()
 
-            def look(text: str) -> bool:
-                if {**CALLS, **STATEMENTS}[what] in text:
-                    reached.set()
+            def fall(text: str) -> bool:
+                if {**CALLS, **STATEMENTS}[what] in text and not fallen.is_set():
+                    for proxy in (net.api, net.database):
+                        proxy.go_down()
+                    fallen.set()
                 return False
 
-            (net.api if what in CALLS else net.database).strike(look, Fault.CUT_AFTER)
+            (net.api if what in CALLS else net.database).strike(fall, Fault.CUT_AFTER)
             worker = net.played.command.start(net.played.run)
-            assert reached.wait(60), finish(worker).errors
-            for proxy in (net.api, net.database):
-                proxy.go_down()
+            assert fallen.wait(60), finish(worker).errors
             threading.Event().wait(OUTAGE_S)
             for proxy in (net.api, net.database):
                 proxy.come_up()
             return net.played.problems(finish(worker), "rolled_back" if harmful else "completed")
 
-    assert all_of(both_down, ["kill switch", "ALTER", "publication", "audit entry of the index", "DROP"]) == {}
+    assert all_of(both_down, ["look", "ALTER", "publication", "audit entry of the index", "DROP"]) == {}

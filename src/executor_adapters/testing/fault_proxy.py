@@ -128,7 +128,7 @@ class FaultProxy:
         self._upstream = upstream
         self._messages = messages
         self._strikes: list[_Strike] = []
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._down = False
         self._connections: set[_Passage] = set()
         self._listener: socket.socket | None = None
@@ -157,7 +157,10 @@ class FaultProxy:
         self.go_down()
 
     def strike(self, when: Callable[[str], bool], fault: Fault, *, times: int = 1) -> None:
-        """Let `fault` happen to the next requests whose text `when` is true of, `times` times."""
+        """Let `fault` happen to the next requests whose text `when` is true of, `times` times.
+
+        `when` is asked before the request passes, and may use every method of this object.
+        """
         with self._lock:
             self._strikes.append(_Strike(when, fault, times))
 
@@ -235,6 +238,8 @@ class _Passage:
         self._fault_of = fault_of
         self._send_aside = send_aside
         self._fault: Fault | None = None
+        self._hung_up = False
+        self._lock = threading.Lock()
 
     def open(self, closed: Callable[["_Passage"], None]) -> None:
         """Begin to pass things on; `closed` hears of the end."""
@@ -254,14 +259,18 @@ class _Passage:
             threading.Thread(target=way, name="fault-proxy-passage", daemon=True).start()
 
     def hang_up(self, *, reset: bool = False) -> None:
-        """Close both sides; once is enough."""
+        """Close both sides; only the first call does anything."""
+        with self._lock:
+            if self._hung_up:
+                return
+            self._hung_up = True
         with suppress(OSError):
             if reset:
                 self._client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESETTING)
         for side in (self._client, self._server):
             with suppress(OSError):
-                if not (reset and side is self._client):  # a shutdown would say good-bye first
-                    side.shutdown(socket.SHUT_RDWR)
+                # It wakes the other thread, which would keep the socket open; the peer hears nothing of SHUT_RD.
+                side.shutdown(socket.SHUT_RD if reset and side is self._client else socket.SHUT_RDWR)
             side.close()
 
     def _pass_requests(self) -> None:
