@@ -44,6 +44,6 @@ class RateLimiter:
 
     def _forget_the_quiet(self, now: float) -> None:
         if len(self._buckets) >= _MOST_CALLERS:
-            self._buckets = {
-                caller: bucket for caller, bucket in self._buckets.items() if self._filled(bucket, now) < self._burst
-            }
+            busy = {each: bucket for each, bucket in self._buckets.items() if self._filled(bucket, now) < self._burst}
+            # So many at once are one in disguise, that no count of each will stop.
+            self._buckets = busy if len(busy) < _MOST_CALLERS else {}
