@@ -42,11 +42,11 @@ def _depth(value: Any) -> int:
     return depth
 
 
-def _inner(value: Any) -> list[Any] | None:
+def _inner(value: object) -> list[object] | None:
     """Return what stands in a list or an object, or None for anything else."""
     if isinstance(value, dict):
-        return list(cast("dict[str, Any]", value).values())
-    return cast("list[Any]", value) if isinstance(value, list) else None
+        return list(cast("dict[str, object]", value).values())
+    return cast("list[object]", value) if isinstance(value, list) else None
 
 
 def as_text(document: Any) -> str:
