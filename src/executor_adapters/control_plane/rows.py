@@ -9,7 +9,7 @@ from sqlalchemy import Connection, RowMapping, Table, insert, select, update
 from executor_adapters.control_plane import tables as t
 from executor_adapters.control_plane.rejections import StaleToken, UnknownRun
 from executor_core.lease import ClaimRow, has_authority
-from executor_core.model import WorkerId
+from executor_core.model import RollbackStatus, RollbackType, WorkerId
 
 
 def run_row(connection: Connection, run_id: str) -> RowMapping:
@@ -72,6 +72,14 @@ def update_claim(connection: Connection, run_id: str, fencing_token: int, values
     claims = t.execution_claims
     this_one = (claims.c.execution_run_id == run_id, claims.c.fencing_token == fencing_token)
     connection.execute(update(claims).where(*this_one).values(values))
+
+
+def taken_back_by_hand(connection: Connection, run_id: str) -> bool:
+    """Return whether a manual rollback of the run is on record as completed."""
+    records = t.rollbacks
+    manual = (records.c.rollback_type == RollbackType.MANUAL, records.c.status == RollbackStatus.COMPLETED)
+    query = select(records.c.id).where(records.c.execution_run_id == run_id, *manual).limit(1)
+    return connection.execute(query).first() is not None
 
 
 def inserted(connection: Connection, table: Table, values: Mapping[str, Any]) -> int:

@@ -35,6 +35,7 @@ from executor_adapters.control_plane.rows import (
     put,
     run_row,
     swapped,
+    taken_back_by_hand,
     update_claim,
 )
 from executor_adapters.control_plane.wire import (
@@ -48,7 +49,7 @@ from executor_adapters.control_plane.wire import (
 )
 from executor_core.errors import IllegalTransition, Unavailable
 from executor_core.lease import ClaimRow, granted, may_claim
-from executor_core.lifecycle import STATUS_TRANSITIONS, TERMINAL_STATUSES
+from executor_core.lifecycle import STATUS_TRANSITIONS, STATUS_TRANSITIONS_BY_HAND, TERMINAL_STATUSES
 from executor_core.model import (
     AuditLogEntry,
     ExecutionRun,
@@ -151,7 +152,8 @@ class ControlPlaneStore:
     ) -> Answer:
         """Change the status as the transition table allows, and return the run.
 
-        The same status again changes nothing, not even the reason that was given with it.
+        A run that has ended becomes `rolled_back` once a manual rollback of it is on record as completed. The same
+        status again changes nothing, not even the reason that was given with it.
         Raises `UnknownRun`, `StaleToken`, `IllegalTransition`, `KeyReused`.
         """
         change = StatusChange.model_validate(change.model_dump(include=set(StatusChange.model_fields)))
@@ -164,7 +166,7 @@ class ControlPlaneStore:
             check_authority(row, fencing_token)
             old = ExecutionStatus(row["status"])
             if change.status is not old:
-                if (old, change.status) not in STATUS_TRANSITIONS:
+                if not _may_become(connection, run_id, old, change.status):
                     raise IllegalTransition(f"a run that is {old} can't become {change.status}")
                 values = change.model_dump(exclude_none=True)
                 if change.status is ExecutionStatus.RUNNING:
@@ -494,6 +496,12 @@ class ControlPlaneStore:
             if outcome is not None:
                 return outcome
         raise Unavailable("too many callers change this at once")
+
+
+def _may_become(connection: Connection, run_id: str, old: ExecutionStatus, new: ExecutionStatus) -> bool:
+    if (old, new) in STATUS_TRANSITIONS:
+        return True
+    return (old, new) in STATUS_TRANSITIONS_BY_HAND and taken_back_by_hand(connection, run_id)
 
 
 def _beyond(column: Column[Any], value: Any, *, back: bool) -> ColumnElement[bool]:
