@@ -30,7 +30,7 @@ class EvidenceRun(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
-    query_digests: tuple[Name, ...] = ()
+    query_digests: tuple[Name, ...] | None = None
 
 
 class EvidenceServer(BaseModel):
@@ -66,7 +66,7 @@ class Evidence(Record):
     histogram_upper_bounds_ps: UpperBounds | None = None
     baseline: tuple[Snapshot, ...]
     after: tuple[Snapshot, ...]
-    window_minutes: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    window_minutes: Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)] | None = None
     index: EvidenceIndex = EvidenceIndex()
     uses_index: Mapping[str, Flag] | None = None
     final: Flag = True

@@ -8,10 +8,10 @@ from pydantic import Field
 
 from executor_core.model import Record
 
-Percent = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Chance = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
-Ratio = Annotated[float, Field(ge=1, allow_inf_nan=False)]
+Percent = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
+Chance = Annotated[float, Field(strict=True, gt=0, lt=1, allow_inf_nan=False)]
+Ratio = Annotated[float, Field(strict=True, ge=1, allow_inf_nan=False)]
 Positive = Annotated[int, Field(strict=True, ge=1)]
 
 
@@ -56,7 +56,7 @@ class Policy(Record):
     """Relative noise that is always assumed, however quiet the numbers."""
     floor_two_snapshots: Share = 0.10
     """The same where a window has two snapshots only, and so hides how it varied inside."""
-    assumed_cv: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.25
+    assumed_cv: Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)] = 1.25
     """Standard deviation over mean of single executions, assumed where no histogram tells it."""
     early_ratio: Ratio = 2.0
     """What a rise in latency alone must exceed at an early look, or where sub-windows can't back it."""
