@@ -471,6 +471,21 @@ def test_a_larger_result_must_explain_the_rise_within_its_error() -> None:
     assert judged(before, after).status is not FAILED
 
 
+def test_a_result_where_there_was_none_explains_any_rise() -> None:
+    before, after = steady(replace(Q, sent=0.0)), later(replace(Q.slower(3), sent=5.0))
+    assert ReasonCode.LATENCY_INCREASED not in codes(judged(before, after))
+
+
+def test_a_reading_of_the_largest_numbers_convicts_nobody() -> None:
+    before, after = steady(Q, write("insert", rows=0.0)), later(Q, write("insert", rows=0.0))
+    most = {"count_star": 2**64 - 1, "sum_timer_wait_ps": 2**64 - 1, "sum_rows_examined": 2**64 - 1}
+    broken = [row.model_copy(update=most) for row in after[-1].digests]
+    after[-1] = after[-1].model_copy(update={"digests": tuple(broken)})
+    verdict = judged(before, after)
+    assert verdict.status is SUCCESS
+    assert said(verdict).count(ReasonCode.COUNTER_RESET) == 2
+
+
 def test_what_got_far_slower_and_hardly_runs_is_missed_however_small_it_was() -> None:
     before = steady(Q, replace(Q, digest="small", n=10, ms=0.5))
     after = later(Q, replace(Q, digest="small", n=8, ms=5000.0), intervals=1)
