@@ -24,7 +24,6 @@ from executor_core.metrics import (
     digest_order,
 )
 
-
 _MOST_A_SECOND = 10**7
 """A statement that seems to run more often than this was misread."""
 
