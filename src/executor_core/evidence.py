@@ -30,7 +30,7 @@ class EvidenceRun(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
-    query_digests: tuple[Name, ...] | None = None
+    query_digests: tuple[Name, ...] = ()
 
 
 class EvidenceServer(BaseModel):
