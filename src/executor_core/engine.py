@@ -95,7 +95,7 @@ class Engine:
         if (carried := self._carried.get(run_id)) is None:
             state = self._stored(run) or self._new(run)
             if state.finished:
-                return self._recall(state)
+                return self.recall(state)
             target = self._ports.target(ConnectionId(run.connection_id))
             try:
                 index = index_in_scope(run)
@@ -164,10 +164,10 @@ class Engine:
         """End a run that is out of scope: told, and nothing else."""
         draft = refused_by_scope(state, why, self._ports.clock.now())
         self._ports.checkpoints.save(draft.state, draft.messages)
-        return self._recall(draft.state)
+        return self.recall(draft.state)
 
-    def _recall(self, state: RunState) -> Finished:
-        """Finish a run whose end is on record, telling what was not told yet."""
+    def recall(self, state: RunState) -> Finished:
+        """Finish a run whose end is on record, telling once what was not told yet."""
         self._tell_again(state, Delivery())
         return self._finished(state)
 

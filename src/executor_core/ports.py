@@ -91,6 +91,10 @@ class ControlPlane(Protocol):
         """Return at most `limit` runs that may be claimed, the oldest first; `Refused` where there is no such call."""
         ...
 
+    def recorded_run(self, run_id: RunId) -> ExecutionRun:
+        """Return a run as the control plane has it; `Refused` where there is no such call, or no such run."""
+        ...
+
 
 class LeaseKeeper(Protocol):
     """Renews leases beside whatever their runs do: no build, wait or slow call of theirs holds a renewal up."""
@@ -261,7 +265,7 @@ class Outbox(Protocol):
         ...
 
     def delivered(self, key: str) -> None:
-        """Forget the message: the control plane has it. An unknown key is no error."""
+        """The message is pending no more: the control plane has it. An unknown key is no error."""
         ...
 
     def refused(self, key: str, reason: str) -> None:

@@ -62,10 +62,19 @@ def _carry_out(arguments: argparse.Namespace) -> int:
             from executor_adapters.settings import Settings
 
             return worker(arguments, Settings.read(vars(arguments)))
+        case "rollback":
+            from executor_adapters.command.rollback import rollback
+            from executor_adapters.settings import Settings
+
+            return rollback(arguments, Settings.read(vars(arguments)))
         case "verify":
             from executor_adapters.command.verify import verify
 
             return verify(arguments)
+        case "report":
+            from executor_adapters.command.report import report
+
+            return report(arguments)
         case "serve":
             from executor_adapters.command.serve import serve
 
@@ -79,7 +88,9 @@ def _carry_out(arguments: argparse.Namespace) -> int:
 
             return demo(arguments)
         case _:
-            raise InvalidInput("name a subcommand: run, worker, verify, serve, token or demo (see executor --help)")
+            raise InvalidInput(
+                "name a subcommand: run, worker, rollback, verify, report, serve, token or demo (see executor --help)"
+            )
 
 
 def _set_up_logging() -> None:
@@ -116,11 +127,28 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_run_options(worker)
 
+    rollback = _command(
+        commands, "rollback", "take the index of a run that has ended back", 'executor rollback run-1 --reason "slow"'
+    )
+    rollback.add_argument(
+        "run_id", metavar="RUN_ID", help="the run, as this state directory or the control plane has it"
+    )
+    rollback.add_argument("--reason", required=True, help="why, in your words: it goes into the records")
+    _add_run_options(rollback)
+
     verify = _command(
         commands, "verify", "reach the verdict from recorded evidence", "executor verify evidence.json --json"
     )
     verify.add_argument("evidence", metavar="EVIDENCE.json", help="the evidence; - reads standard input")
     verify.add_argument("--json", action="store_true", help="print exactly one JSON object")
+
+    report = _command(
+        commands, "report", "show what a run did and why, as a web page", "executor report RUN_ID --out report.html"
+    )
+    report.add_argument("subject", metavar="RUN_ID|EVIDENCE.json", help="a run of the state directory, or evidence")
+    report.add_argument("--out", default="report.html", help="where to write the page (default report.html; -: output)")
+    report.add_argument("--state-dir", metavar="DIR", help="the state directory of the run (EXECUTOR_STATE_DIR)")
+    report.add_argument("--json", action="store_true", help="print exactly one JSON object")
 
     serve = _command(
         commands, "serve", "run the reference control plane", "executor serve --db sqlite:///control-plane.db"

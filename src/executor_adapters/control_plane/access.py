@@ -39,8 +39,8 @@ class Access:
 
     @property
     def store(self) -> ControlPlaneStore:
-        """The store."""
-        return self.backing.store
+        """The store, which logs under the caller's name what it is told to change."""
+        return self.backing.store.on_behalf_of(self.caller.name)
 
     def now(self) -> datetime:
         """Return the time that judges every lease."""

@@ -180,6 +180,51 @@ def read_claims(on: Reading, run_id: str) -> list[wire.StoredClaim]:
     return on.store.claims(run_id)
 
 
+@more_calls.post("/executions/{run_id}/rollback-requests", status_code=HTTPStatus.ACCEPTED)
+def request_rollback(on: Operating, run_id: str, body: wire.RollbackWanted) -> wire.StoredRollbackRequest:
+    """Ask that the index of an ended run be taken back. The record of a manual rollback settles it."""
+    return on.store.request_rollback(run_id, body.reason, now=on.now())
+
+
+@more_calls.get("/executions/{run_id}/rollback-requests")
+def read_rollback_requests(on: Reading, run_id: str) -> list[wire.StoredRollbackRequest]:
+    """Read who asked that the run's index be taken back, the oldest request first."""
+    return on.store.rollback_requests(run_id=run_id)
+
+
+@more_calls.get("/rollback-requests")
+def list_rollback_requests(on: Reading) -> list[wire.StoredRollbackRequest]:
+    """List the requests that are not settled, the oldest first."""
+    return on.store.rollback_requests(connections=on.caller.connections)
+
+
+@more_calls.get("/kill-switches")
+def list_kill_switches(on: Reading, response: Response) -> list[wire.StoredKillSwitch]:
+    """List every switch that was ever set, the global one first, with who turned it last, when and why."""
+    response.headers["Cache-Control"] = "no-store"
+    return on.store.kill_switches(connections=on.caller.connections)
+
+
+@more_calls.get("/log")
+def read_log(
+    on: Operating,
+    actor: Annotated[str | None, Query()] = None,
+    action: Annotated[str | None, Query()] = None,
+    resource: Annotated[str | None, Query(description="a run's id or a connection's")] = None,
+    before: Annotated[int | None, Query(ge=0, le=2**31 - 1, description="the last entry of the page before")] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> list[wire.LoggedAction]:
+    """Read who did what, the newest first."""
+    return on.store.log(
+        limit=limit,
+        actor=actor,
+        action=action,
+        resource=resource,
+        connections=on.caller.connections,
+        before=before,
+    )
+
+
 @more_calls.post("/executions/{run_id}/lease")
 def renew_lease(on: Working, run_id: str, body: wire.RenewalRequest) -> wire.GrantedLease:
     """Renew the lease of the newest claim, as long as it has not ended."""

@@ -27,6 +27,8 @@ STATUS_OF: Mapping[type[ExecutorError], HTTPStatus] = MappingProxyType(
         r.RunExists: HTTPStatus.CONFLICT,
         r.RunHeld: HTTPStatus.CONFLICT,
         r.RunOver: HTTPStatus.CONFLICT,
+        r.NotToRollBack: HTTPStatus.CONFLICT,
+        r.RollbackRequested: HTTPStatus.CONFLICT,
         r.StaleToken: HTTPStatus.CONFLICT,
         r.LeaseEnded: HTTPStatus.CONFLICT,
         IllegalTransition: HTTPStatus.CONFLICT,

@@ -51,6 +51,18 @@ class RunOver(Rejection):
     code = "run_over"
 
 
+class NotToRollBack(Rejection):
+    """The run has no index that could be taken back now."""
+
+    code = "not_to_roll_back"
+
+
+class RollbackRequested(Rejection):
+    """A rollback of the run was asked for already, and is not settled."""
+
+    code = "rollback_requested"
+
+
 class StaleToken(Rejection):
     """The fencing token is not the one of the newest claim."""
 

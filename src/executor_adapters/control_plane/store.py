@@ -25,26 +25,31 @@ from executor_adapters.control_plane.rejections import (
     StaleToken,
 )
 from executor_adapters.control_plane.replay import Answer, answer_given, answered, keyed
+from executor_adapters.control_plane.rollback_requests import add_request, check_may_be_requested, settle_requests
 from executor_adapters.control_plane.rows import (
     check_authority,
     claim_of,
     claimed,
     inserted,
+    log_action,
     put,
     run_row,
     swapped,
+    taken_back_by_hand,
     update_claim,
 )
 from executor_adapters.control_plane.wire import (
     KillSwitchState,
+    LoggedAction,
     StoredAuditEntry,
     StoredClaim,
     StoredKillSwitch,
     StoredRollback,
+    StoredRollbackRequest,
 )
 from executor_core.errors import IllegalTransition, Unavailable
 from executor_core.lease import ClaimRow, granted, may_claim
-from executor_core.lifecycle import STATUS_TRANSITIONS, TERMINAL_STATUSES
+from executor_core.lifecycle import STATUS_TRANSITIONS, STATUS_TRANSITIONS_BY_HAND, TERMINAL_STATUSES
 from executor_core.model import (
     AuditLogEntry,
     ExecutionRun,
@@ -56,6 +61,8 @@ from executor_core.model import (
 
 _ATTEMPTS = 20
 _GLOBAL_SWITCH = ""
+_GLOBAL_NAME = "all connections"
+_MANY = 1000
 
 T = TypeVar("T")
 
@@ -63,11 +70,17 @@ T = TypeVar("T")
 class ControlPlaneStore:
     """The control plane's state in a `Database`. Safe to share between threads and between processes.
 
-    Raises the `rejections`, `IllegalTransition`, and `Unavailable` or `InvalidInput` as `Database` does.
+    What `actor` decides through it is logged under that name. Raises the `rejections`, `IllegalTransition`, and
+    `Unavailable` or `InvalidInput` as `Database` does.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, actor: str = "anyone") -> None:
         self._database = database
+        self._actor = actor
+
+    def on_behalf_of(self, actor: str) -> "ControlPlaneStore":
+        """Return this store in the hands of somebody else."""
+        return ControlPlaneStore(self._database, actor=actor)
 
     # Runs
 
@@ -84,7 +97,9 @@ class ControlPlaneStore:
         try:
             with self._database.writing() as connection:
                 connection.execute(insert(t.execution_runs).values(row))
-                return _run(run_row(connection, run.id))
+                stored = run_row(connection, run.id)
+                self._log(connection, "schedule", stored, now, table=run.table_name, index=run.index_name)
+                return _run(stored)
         except IntegrityError:
             raise RunExists(f"there is a run {run.id} already") from None
 
@@ -137,7 +152,8 @@ class ControlPlaneStore:
     ) -> Answer:
         """Change the status as the transition table allows, and return the run.
 
-        The same status again changes nothing, not even the reason that was given with it.
+        A run that has ended becomes `rolled_back` once a manual rollback of it is on record as completed. The same
+        status again changes nothing, not even the reason that was given with it.
         Raises `UnknownRun`, `StaleToken`, `IllegalTransition`, `KeyReused`.
         """
         change = StatusChange.model_validate(change.model_dump(include=set(StatusChange.model_fields)))
@@ -150,7 +166,7 @@ class ControlPlaneStore:
             check_authority(row, fencing_token)
             old = ExecutionStatus(row["status"])
             if change.status is not old:
-                if (old, change.status) not in STATUS_TRANSITIONS:
+                if not _may_become(connection, run_id, old, change.status):
                     raise IllegalTransition(f"a run that is {old} can't become {change.status}")
                 values = change.model_dump(exclude_none=True)
                 if change.status is ExecutionStatus.RUNNING:
@@ -159,6 +175,7 @@ class ControlPlaneStore:
                     values["completed_at"] = now
                 if not swapped(connection, row, now, values):
                     return None
+                self._log(connection, "change_status", row, now, old=old, new=change.status)
             run = _run(run_row(connection, run_id))
             return answered(connection, request, run, now)
 
@@ -183,7 +200,11 @@ class ControlPlaneStore:
             if held is not None and not may_claim(held, worker_id, now):
                 raise RunHeld(f"worker {held.claimed_by} holds the run", time_left=held.expires_at - now)
             claim = granted(held, worker_id, now, length)
-            return (claim, status) if claimed(connection, row, claim, now) else None
+            if not claimed(connection, row, claim, now):
+                return None
+            if claim.fencing_token != row["fencing_token"]:
+                self._log(connection, "claim", row, now, worker_id=worker_id, fencing_token=claim.fencing_token)
+            return claim, status
 
         return self._until_done(attempt)
 
@@ -222,6 +243,7 @@ class ControlPlaneStore:
             if not swapped(connection, row, now, {"lease_expires_at": now}):
                 return None
             update_claim(connection, run_id, fencing_token, {"lease_expires_at": now, "released_at": now})
+            self._log(connection, "release", row, now, fencing_token=fencing_token)
             return True
 
         self._until_done(attempt)
@@ -248,6 +270,8 @@ class ControlPlaneStore:
                 return None
             values = record.model_dump(include=set(RollbackRecord.model_fields))
             number = inserted(connection, t.rollbacks, values)
+            settle_requests(connection, record, now)
+            self._log(connection, "record_rollback", row, now, type=record.rollback_type, status=record.status)
             return answered(connection, request, StoredRollback.model_validate({**values, "id": number}), now)
 
         return self._until_done(attempt)
@@ -312,6 +336,46 @@ class ControlPlaneStore:
             raise NoCheckpoint(f"run {run_id} has no checkpoint")
         return str(body)
 
+    # Requests for a manual rollback
+
+    def request_rollback(self, run_id: str, reason: str, *, now: datetime) -> StoredRollbackRequest:
+        """Ask that the index of an ended run be taken back.
+
+        Raises `UnknownRun`; `NotToRollBack` while the run goes on and once its index is gone; `RollbackRequested`
+        until the last request is settled.
+        """
+
+        def attempt(connection: Connection) -> StoredRollbackRequest | None:
+            row = run_row(connection, run_id)
+            check_may_be_requested(connection, run_id, ExecutionStatus(row["status"]))
+            # The swap changes nothing else, but keeps a second request from coming between.
+            if not swapped(connection, row, now, {}):
+                return None
+            self._log(connection, "request_rollback", row, now, reason=reason)
+            return add_request(connection, run_id, reason, requested_by=self._actor, now=now)
+
+        return self._until_done(attempt)
+
+    def rollback_requests(
+        self, *, run_id: str | None = None, connections: Collection[str] | None = None
+    ) -> list[StoredRollbackRequest]:
+        """Return the requests of one run, or else those that are not settled, the oldest first.
+
+        Of these connections alone, where any are given. Raises `UnknownRun`.
+        """
+        requests, runs = t.rollback_requests, t.execution_runs
+        query = select(requests).order_by(requests.c.id)
+        if connections is not None:
+            own = select(runs.c.id).where(runs.c.connection_id.in_(sorted(connections)))
+            query = query.where(requests.c.execution_run_id.in_(own))
+        with self._database.reading() as connection:
+            if run_id is None:
+                query = query.where(requests.c.settled_at.is_(None)).limit(_MANY)
+            else:
+                run_row(connection, run_id)
+                query = query.where(requests.c.execution_run_id == run_id)
+            return [StoredRollbackRequest.model_validate(dict(row)) for row in connection.execute(query).mappings()]
+
     # Kill switches
 
     def kill_switch(self, connection_id: str) -> KillSwitchState:
@@ -331,15 +395,62 @@ class ControlPlaneStore:
         self, connection_id: str | None, *, active: bool, reason: str | None, now: datetime
     ) -> StoredKillSwitch:
         """Turn a switch on or off: the global one where `connection_id` is None."""
-        values = {"active": active, "reason": reason, "updated_at": now}
+        values = {"active": active, "reason": reason, "updated_at": now, "updated_by": self._actor}
         switches = t.kill_switches
 
         def attempt(connection: Connection) -> bool:
             put(connection, switches, switches.c.connection_id.name, connection_id or _GLOBAL_SWITCH, values)
+            log_action(
+                connection,
+                self._actor,
+                "kill_switch_on" if active else "kill_switch_off",
+                resource=_GLOBAL_NAME if connection_id is None else connection_id,
+                connection_id=connection_id,
+                now=now,
+                details={"reason": reason},
+            )
             return True
 
         self._until_done(attempt)
         return StoredKillSwitch.model_validate({"connection_id": connection_id, **values})
+
+    def kill_switches(self, *, connections: Collection[str] | None = None) -> list[StoredKillSwitch]:
+        """Return every switch that was ever set, the global one first; of others than it, those of `connections`."""
+        switches = t.kill_switches
+        query = select(switches).order_by(switches.c.connection_id)
+        if connections is not None:
+            query = query.where(switches.c.connection_id.in_([_GLOBAL_SWITCH, *sorted(connections)]))
+        with self._database.reading() as connection:
+            rows = [dict(row) for row in connection.execute(query).mappings()]
+        return [StoredKillSwitch.model_validate({**row, "connection_id": row["connection_id"] or None}) for row in rows]
+
+    # The log of who did what
+
+    def log(
+        self,
+        *,
+        limit: int,
+        actor: str | None = None,
+        action: str | None = None,
+        resource: str | None = None,
+        connections: Collection[str] | None = None,
+        before: int | None = None,
+    ) -> list[LoggedAction]:
+        """Return at most `limit` entries, the newest first, from behind the entry `before`.
+
+        Of this actor, action and resource alone, where they are given; and of these connections, which leaves out
+        what concerns all.
+        """
+        log = t.access_log
+        wanted = {log.c.actor: actor, log.c.action: action, log.c.resource: resource}
+        query = select(log).where(*(column == value for column, value in wanted.items() if value is not None))
+        if connections is not None:
+            query = query.where(log.c.connection_id.in_(sorted(connections)))
+        if before is not None:
+            query = query.where(log.c.id < before)
+        with self._database.reading() as connection:
+            rows = connection.execute(query.order_by(log.c.id.desc()).limit(limit)).mappings()
+            return [LoggedAction.model_validate(dict(row)) for row in rows]
 
     # The store itself
 
@@ -358,6 +469,18 @@ class ControlPlaneStore:
             run_row(connection, run_id)
             return connection.execute(query).mappings().all()
 
+    def _log(self, connection: Connection, action: str, row: RowMapping, now: datetime, **details: Any) -> None:
+        """Log what the actor does with the run of `row`."""
+        log_action(
+            connection,
+            self._actor,
+            action,
+            resource=row["id"],
+            connection_id=row["connection_id"],
+            now=now,
+            details=details,
+        )
+
     def _until_done(self, attempt: Callable[[Connection], T | None]) -> T:
         """Repeat `attempt`, each in a transaction of its own, until it returns something.
 
@@ -373,6 +496,12 @@ class ControlPlaneStore:
             if outcome is not None:
                 return outcome
         raise Unavailable("too many callers change this at once")
+
+
+def _may_become(connection: Connection, run_id: str, old: ExecutionStatus, new: ExecutionStatus) -> bool:
+    if (old, new) in STATUS_TRANSITIONS:
+        return True
+    return (old, new) in STATUS_TRANSITIONS_BY_HAND and taken_back_by_hand(connection, run_id)
 
 
 def _beyond(column: Column[Any], value: Any, *, back: bool) -> ColumnElement[bool]:

@@ -47,6 +47,7 @@ READING: list[tuple[str, str, dict[str, Any]]] = [
     ("GET", "/api/executions/run-1/rollbacks", {}),
     ("GET", "/api/executions/run-1/claims", {}),
     ("GET", "/api/executions/run-1/checkpoint", {}),
+    ("GET", "/api/executions/run-1/rollback-requests", {}),
     ("GET", "/api/executions?after=run-1", {}),
 ]
 SWITCHING: list[tuple[str, str, dict[str, Any]]] = [
@@ -164,6 +165,21 @@ def test_a_listing_shows_the_callers_connections_alone(app: Any) -> None:
     assert [run["id"] for run in call(app, "worker", "GET", "/api/executions").json()] == ["run-1"]
     assert call(app, "other worker", "GET", "/api/executions").json() == []
     assert call(app, "other reader", "GET", "/api/executions?claimable=true").json() == []
+
+
+@pytest.mark.parametrize("name", ["worker", "other worker", "reader"])
+def test_the_log_and_the_asking_for_a_rollback_are_the_operators(app: Any, name: str) -> None:
+    assert said(call(app, name, "GET", "/api/log")) == (403, "forbidden")
+    wanted = {"json": {"reason": "r"}}
+    assert said(call(app, name, "POST", "/api/executions/run-1/rollback-requests", **wanted)) == (403, "forbidden")
+
+
+def test_what_is_logged_bears_the_name_of_the_token(app: Any) -> None:
+    call(app, "operator of one", "POST", "/api/kill-switch", json={"active": True, "connection_id": "conn-1"})
+    newest = call(app, "operator", "GET", "/api/log?limit=1").json()[0]
+    assert (newest["actor"], newest["action"], newest["resource"]) == ("operator-of-one", "kill_switch_on", "conn-1")
+    scoped = call(app, "operator of one", "GET", "/api/log").json()
+    assert {entry["connection_id"] for entry in scoped} == {"conn-1"}
 
 
 @pytest.mark.parametrize("routes", [six_calls.routes, more_calls.routes])
