@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from executor_core.evidence import Evidence
 from executor_core.index_definition import IndexDefinition
-from executor_core.kill_switch import KillSwitchAnswer
+from executor_core.kill_switch import KillSwitchAnswer, KillSwitchReading
 from executor_core.lease import Claim
 from executor_core.metrics import Snapshot
 from executor_core.model import ConnectionId, ExecutionRun, RunId, WorkerId
@@ -119,6 +119,14 @@ StillOurs = Callable[[], None]
 
 def unquestioned() -> None:
     """The right to act of a caller who needs none, such as a test."""
+
+
+class Switchboard(Protocol):
+    """Reads kill switches for many runs, so that a connection's switch is not asked about once for each of them."""
+
+    def read(self, connection_id: ConnectionId, *, since: datetime) -> KillSwitchReading:
+        """Return what came of a look that began at `since` or later, whoever it was made for. It never raises."""
+        ...
 
 
 class TargetDatabase(Protocol):
