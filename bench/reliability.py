@@ -59,12 +59,6 @@ def matrices(kills: int, seed: int, histories: int) -> list[Matrix]:
             asks_for={"EXECUTOR_CRASHES": str(kills), "EXECUTOR_CRASH_SEED": str(seed)},
             case=f"runs, each killed once or twice, seed {seed}",
         ),
-        Matrix(
-            name="messages lost on the network",
-            tests=("tests/integration/test_network.py",),
-            asks_for={"EXECUTOR_NETWORK": "1"},
-            case="losses",
-        ),
     ]
 
 
