@@ -29,6 +29,9 @@ class Item:
     seen: Note
 
 
+PROBE = "idx_tc00_probe"
+"""An index that is made and dropped, to see that the account may."""
+
 ITEMS = ("api", "mysql", "table", "environment", "log_level", "kill_switch", "left_over", "workers")
 """The keys of the items, in their order."""
 
@@ -72,6 +75,8 @@ def look_at_target(opened: Callable[[], Orders]) -> tuple[tuple[Item, ...], Orde
         if orders.read_only():
             raise Refused("the server is read-only: give one that takes changes")
         orders.digest(HELPED)
+        orders.add_index(PROBE, "status")
+        orders.drop_indexes()
         return ItemState.OK, Note("seen.environment", {"schema": orders.schema})
 
     items = (_looked_at("mysql", mysql), _looked_at("table", table), _looked_at("environment", environment))

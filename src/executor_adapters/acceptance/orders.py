@@ -33,6 +33,7 @@ LOCK_WAIT = timedelta(seconds=5)
 TRIES = 6
 PAUSE_S = 0.004
 STOP_LIMIT_S = 30
+PRIVILEGES = "ALTER, CREATE, DROP, INDEX, INSERT, SELECT"
 _ANY_DATABASE = "information_schema"
 
 HELPED = "SELECT id, status FROM test_orders WHERE customer_id = {n}"
@@ -269,11 +270,24 @@ def opened_orders(url: str) -> Generator[Orders]:
             raise InvalidInput(f"another acceptance uses the schema {schema} of this server: wait until it has ended")
         there = bool(keeper.rows("SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = %s", schema))
         if not there:
-            keeper.rows(f"CREATE DATABASE {quote_identifier(schema)} CHARACTER SET utf8mb4")
+            _make_schema(keeper, schema)
         address = given._replace(path=f"/{schema}").geturl()
         orders = Orders(inside, address, outside, created_schema=not there)
         house.callback(orders.remove)
         yield orders
+
+
+def _make_schema(connection: Connection, schema: str) -> None:
+    try:
+        connection.rows(f"CREATE DATABASE {quote_identifier(schema)} CHARACTER SET utf8mb4")
+    except StatementFailed as failure:
+        if failure.reaction is not Reaction.REFUSED:
+            raise
+        raise Refused(
+            f"the schema {schema} is not there, and this account may not make it ({failure.number}): CREATE DATABASE "
+            f"{schema}; GRANT {PRIVILEGES} ON {schema}.* TO the account; GRANT SELECT ON performance_schema.* TO it",
+            number=failure.number,
+        ) from None
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -39,6 +40,8 @@ class Worker:
     process: "subprocess.Popen[bytes]"
     out: Path
     log: Path
+    state: Path
+    """Its state directory, which goes with it: what is worth keeping of it has been copied by then."""
 
     def kill(self) -> None:
         """End it at once, as a crash would."""
@@ -56,6 +59,7 @@ class Executor:
     command: Sequence[str] = COMMAND
     limit: timedelta = timedelta(minutes=10)
     """The longest that one run may take."""
+    _started: int = 0
     _workers: list[Worker] = field(default_factory=list[Worker])
 
     def version(self) -> str:
@@ -72,9 +76,11 @@ class Executor:
 
     def start(self, run: ExecutionRun, worker_id: str, **variables: str) -> Worker:
         """Start a process that carries `run`, with a state directory of its own."""
-        name = f"{run.id}-{worker_id}-{len(self._workers) + 1}"
+        self._started += 1
+        name = f"{run.id}-{worker_id}-{self._started}"
         out, log = self.folder / f"{name}.out", self.folder / f"{name}.log"
-        own = {"EXECUTOR_STATE_DIR": str(self.folder / f"{name}.state"), "EXECUTOR_WORKER_ID": worker_id, **variables}
+        state = self.folder / f"{name}.state"
+        own = {"EXECUTOR_STATE_DIR": str(state), "EXECUTOR_WORKER_ID": worker_id, **variables}
         with out.open("wb") as stdout, log.open("wb") as stderr:
             process = subprocess.Popen(  # noqa: S603 -- our own command
                 [*self.command, "run", "-", "--json"],
@@ -84,7 +90,7 @@ class Executor:
                 env=self._environment(own),
                 start_new_session=True,  # Ctrl-C is for us: we end it in good order
             )
-        worker = Worker(worker_id, process, out, log)
+        worker = Worker(worker_id, process, out, log, state)
         self._workers.append(worker)
         if process.stdin is not None:
             with process.stdin as given:
@@ -101,15 +107,24 @@ class Executor:
                 self._end(worker)
                 raise Unavailable(f"the executor did not end within {self.limit}")
             clock.wait(POLL)
-        said = self.mask(worker.log.read_text("utf-8", "replace"))
-        worker.log.write_text(said, "utf-8")
-        lines = said.strip().splitlines()
+        lines = self._masked(worker.log).strip().splitlines()
         return Ended(worker.process.returncode, _object(worker.out), worker.log, lines[-1] if lines else "")
 
     def end_all(self) -> None:
-        """End every process that is still there: in good order, or else at once."""
-        for worker in self._workers:
+        """End every process that is still there, in good order or else at once; of each, its log alone is kept."""
+        while self._workers:
+            worker = self._workers[-1]
             self._end(worker)
+            self._masked(worker.log)
+            shutil.rmtree(worker.state, ignore_errors=True)
+            worker.out.unlink(missing_ok=True)
+            self._workers.pop()
+
+    def _masked(self, log: Path) -> str:
+        """Take the secrets out of a log that nobody writes any more, and return it."""
+        said = self.mask(log.read_text("utf-8", "replace"))
+        log.write_text(said, "utf-8")
+        return said
 
     def _end(self, worker: Worker) -> None:
         if worker.process.poll() is not None:

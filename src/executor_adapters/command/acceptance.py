@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from executor_adapters.acceptance.api import Api
 from executor_adapters.acceptance.cases import CASES, Case, chosen_cases
@@ -27,7 +27,7 @@ from executor_adapters.acceptance.checklist import (
 )
 from executor_adapters.acceptance.log import Acceptance, as_json, document
 from executor_adapters.acceptance.markdown import markdown
-from executor_adapters.acceptance.orders import Orders, opened_orders
+from executor_adapters.acceptance.orders import SCHEMA, Orders, opened_orders
 from executor_adapters.acceptance.page import page
 from executor_adapters.acceptance.processes import COMMAND, Executor
 from executor_adapters.acceptance.relay import Relay
@@ -90,6 +90,9 @@ def acceptance(arguments: argparse.Namespace, command: Sequence[str] = COMMAND) 
 def _folder(out: Path) -> Path:
     try:
         (out / FOLDER).mkdir(parents=True, exist_ok=True)
+        for earlier in (out / FOLDER).glob("test-tc*"):
+            if earlier.is_file():
+                earlier.unlink()
     except OSError as error:
         raise InvalidInput(f"--out: {out} can't be written: {error.strerror or error}") from None
     return out
@@ -187,14 +190,15 @@ class _Session:
         """Return the URL of the MySQL to use: the one given, or with ``--embedded`` one started for it."""
         if self.settings.mysql_url is not None:
             url = self.settings.mysql_url.get_secret_value()
-            return url if url.partition("://")[2].partition("/")[2] else f"{url.rstrip('/')}/executor_test"
+            given = urlsplit(url)
+            return url if given.path.strip("/") else given._replace(path=f"/{SCHEMA}").geturl()
         if not self.arguments.embedded:
             raise InvalidInput("no database is configured: give --mysql-url, or --embedded for one of its own")
         from executor_adapters.demo.server import own_server
         from executor_adapters.local_server import ServerNotFoundError
 
         try:
-            return f"{house.enter_context(own_server(self.board.say)).rstrip('/')}/executor_test"
+            return f"{house.enter_context(own_server(self.board.say)).rstrip('/')}/{SCHEMA}"
         except ServerNotFoundError as error:
             raise InvalidInput(f"{error} For a MySQL of yours there is --mysql-url.") from None
 

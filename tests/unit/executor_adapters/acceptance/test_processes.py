@@ -77,6 +77,8 @@ def test_whatever_is_still_there_is_ended(executor: Executor) -> None:
     worker = executor.start(RUN, "worker-1")
     executor.end_all()
     assert worker.process.returncode == -15
+    assert worker.log.exists()
+    assert not worker.out.exists()
     executor.end_all()
 
 
