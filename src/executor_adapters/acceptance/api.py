@@ -27,13 +27,19 @@ class Scheduled(StrEnum):
 
 
 class Api:
-    """The API at `base_url`. Raises `Unavailable` and `Refused`."""
+    """The API at `base_url`. Raises `Unavailable` and `Refused`.
 
-    def __init__(self, base_url: str, token: str | None, *, timeout: timedelta) -> None:
+    `operator_token` is for the switches and for scheduling, where the API tells workers and operators apart.
+    """
+
+    def __init__(
+        self, base_url: str, token: str | None, *, timeout: timedelta, operator_token: str | None = None
+    ) -> None:
         base = BaseUrl.parse(base_url)
         self.base_url = base.text
-        headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
-        self._transport = Transport(timeout, headers, environment=not base.is_loopback)
+        self._worker = _authorized(token)
+        self._operator = _authorized(operator_token or token)
+        self._transport = Transport(timeout, {"Content-Type": "application/json"}, environment=not base.is_loopback)
 
     def close(self) -> None:
         """Free what the client holds."""
@@ -42,13 +48,15 @@ class Api:
     def kill_switch(self, connection_id: str) -> KillSwitchAnswer:
         """Read the switch as the executor reads it."""
         return answers.kill_switch(
-            self._transport.exchange("GET", f"{self.base_url}/api/kill-switch", params={"connection_id": connection_id})
+            self._transport.exchange(
+                "GET", f"{self.base_url}/api/kill-switch", params={"connection_id": connection_id}, headers=self._worker
+            )
         )
 
     def set_kill_switch(self, connection_id: str, *, active: bool) -> None:
         """Turn the switch of a connection on or off."""
         body = {"connection_id": connection_id, "active": active, "reason": REASON}
-        answer = self._send("POST", "/api/kill-switch", body)
+        answer = self._send("POST", "/api/kill-switch", body, self._operator)
         if not answers.is_success(answer):
             raise Refused(
                 f"the API does not let its kill switch be set: it answered {answer.status} to POST /api/kill-switch",
@@ -57,7 +65,7 @@ class Api:
 
     def schedule(self, run: ExecutionRun) -> Scheduled:
         """Give the API a run, where it takes one."""
-        answer = self._send("POST", "/api/executions", run.model_dump(mode="json", exclude_none=True))
+        answer = self._send("POST", "/api/executions", run.model_dump(mode="json", exclude_none=True), self._operator)
         if answers.is_success(answer):
             return Scheduled.DONE
         if answer.status == 409:
@@ -86,14 +94,19 @@ class Api:
             "fail_reason": FailReason.EXECUTION_ERROR,
             "message": "A run of an acceptance that was broken off; its index is gone.",
         }
-        self._send("PATCH", f"/api/executions/{quote(run_id, safe='')}/status", body)
+        self._send("PATCH", f"/api/executions/{quote(run_id, safe='')}/status", body, self._worker)
 
-    def _send(self, method: str, path: str, body: dict[str, Any]) -> Answer:
-        return self._transport.exchange(method, f"{self.base_url}{path}", content=json.dumps(body).encode())
+    def _send(self, method: str, path: str, body: dict[str, Any], headers: dict[str, str]) -> Answer:
+        content = json.dumps(body).encode()
+        return self._transport.exchange(method, f"{self.base_url}{path}", headers=headers, content=content)
 
     def _read(self, path: str) -> object:
         try:
-            answer = self._transport.exchange("GET", f"{self.base_url}{path}")
+            answer = self._transport.exchange("GET", f"{self.base_url}{path}", headers=self._worker)
             return json.loads(answer.body) if answer.status == 200 else None
         except (Unavailable, ValueError):
             return None
+
+
+def _authorized(token: str | None) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"} if token else {}

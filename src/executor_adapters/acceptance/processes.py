@@ -136,9 +136,7 @@ class Executor:
             worker.kill()
 
     def _environment(self, more: Mapping[str, str]) -> dict[str, str]:
-        inherited = {
-            name: value for name, value in os.environ.items() if not name.startswith(("EXECUTOR_", "SAAS_API_URL"))
-        }
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("EXECUTOR_", "SAAS_"))}
         return {**inherited, **self.environment, **more}
 
 

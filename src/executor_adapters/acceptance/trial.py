@@ -105,6 +105,7 @@ class Trial:
     first_number: int = 1
     _numbers: dict[str, int] = field(default_factory=dict[str, int])
     _switched: set[str] = field(default_factory=set[str])
+    _given: set[str] = field(default_factory=set[str])
 
     def carry_out(self, case: Case) -> CaseResult:
         """Carry out one case, and put everything back as it was before it."""
@@ -145,6 +146,7 @@ class Trial:
             partial(self.api.set_kill_switch, connection_id, active=False) for connection_id in sorted(self._switched)
         ]
         changes += [partial(self.api.abandon, run_id) for run_id in self._unended()]
+        self._given.clear()
         changes.append(self.orders.drop_indexes)
         self._switched.clear()
         problems: list[str] = []
@@ -338,9 +340,13 @@ class Trial:
                 columns=(column or case.column,),
                 query_digests=(digest,),
             )
-            if self.api.schedule(run) is not Scheduled.EXISTS:
-                found.run_ids.append(run.id)
-                return run
+            scheduled = self.api.schedule(run)
+            if scheduled is Scheduled.EXISTS:
+                continue
+            if scheduled is Scheduled.DONE:
+                self._given.add(run.id)
+            found.run_ids.append(run.id)
+            return run
 
     def _switch_on(self, case: Case) -> None:
         self._switched.add(case.connection_id)
@@ -468,11 +474,11 @@ class Trial:
         return next((each.status for each in claims if _worker_of(each) == worker_id), None)
 
     def _unended(self) -> list[str]:
-        """The runs that this case has begun and whose end the API was not told."""
+        """The runs that the API was given or that were begun, and whose end it was not told."""
         claimed = {each.run_id for each in self.relay.exchanges(call="claim") if each.accepted and each.run_id}
         told = self.relay.exchanges(call="status")
         ended = {each.run_id for each in told if each.accepted and _object(each.body).get("status") in _ENDS}
-        return sorted(claimed - ended)
+        return sorted((self._given | claimed) - ended)
 
     def _steps(self, run_ids: Sequence[str]) -> tuple[Step, ...]:
         steps: list[Step] = []

@@ -194,11 +194,11 @@ WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
         "about.TC-03": (
             "The kill switch is turned on as soon as the index was added. It must be taken back.",
-            "เปิด kill switch ทันทีที่เพิ่มดัชนีเสร็จ ระบบต้องถอนดัชนีนั้นกลับ",
+            "เปิด kill switch ทันทีที่เพิ่มดัชนีเสร็จ ระบบต้องถอนดัชนีนั้นออก",
         ),
         "about.TC-04": (
             "The server can't build this index without a lock. Nothing stronger may be tried.",
-            "เซิร์ฟเวอร์สร้างดัชนีนี้โดยไม่ล็อกตารางไม่ได้ ระบบต้องไม่ลองใช้ล็อกที่แรงกว่า",
+            "เซิร์ฟเวอร์สร้างดัชนีนี้โดยไม่ล็อกตารางไม่ได้ ระบบต้องไม่ลองใช้ล็อกระดับที่เข้มงวดกว่า",
         ),
         "about.TC-05": (
             "An index of that name is there already. It must be left alone.",
@@ -206,7 +206,7 @@ WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
         "about.TC-06": (
             "The index makes a query slower. That must be seen, and the index taken back.",
-            "ดัชนีทำให้คำสั่ง SQL ช้าลง ระบบต้องตรวจพบและถอนดัชนีกลับ",
+            "ดัชนีทำให้คำสั่ง SQL ช้าลง ระบบต้องตรวจพบและถอนดัชนีออก",
         ),
         "about.TC-07": (
             "As TC-06, but the index can't be dropped. The run must say so and leave word for a person.",
@@ -222,7 +222,7 @@ WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
         "about.TC-10": (
             "Worker 1 is killed when the index is there. Its lease ends; worker 2 finishes the run.",
-            "Worker 1 ถูกฆ่าขณะมีดัชนีแล้ว เมื่อ lease หมดอายุ worker 2 ต้อง claim และทำ run ให้จบ",
+            "Worker 1 ถูกบังคับปิด (SIGKILL) ขณะที่มีดัชนีแล้ว เมื่อ lease หมดอายุ worker 2 ต้อง claim และทำ run ต่อจนจบ",
         ),
         "impact.TC-01": ("Two workers may change one table at once.", "Worker สองตัวอาจเปลี่ยนแปลงตารางเดียวกันพร้อมกัน"),
         "impact.TC-02": (
@@ -329,7 +329,7 @@ WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "note.lease_waited": (
             "Worker 2 was granted the claim {seconds} s after worker 1 was killed, at its attempt {attempts}. It had "
             "none of worker 1's state, as on another machine.",
-            "Worker 2 claim ได้หลังจาก worker 1 ถูกฆ่า {seconds} วินาที ในความพยายามครั้งที่ {attempts} โดยไม่มีข้อมูลสถานะ"
+            "Worker 2 claim ได้หลังจาก worker 1 ถูกบังคับปิด {seconds} วินาที ในความพยายามครั้งที่ {attempts} โดยไม่มีข้อมูลสถานะ"
             "ของ worker 1 เสมือนอยู่คนละเครื่อง",
         ),
         # --- one case
@@ -393,7 +393,7 @@ WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "cleanup.switches": ("Kill switches of the cases", "Kill switch ที่ใช้ทดสอบ"),
         "cleanup.switches_done": ("turned off", "ปิดแล้ว"),
         "cleanup.runs": ("Runs test-tc… and their records", "Run test-tc… และบันทึกที่เกี่ยวข้อง"),
-        "cleanup.runs_embedded": ("gone with the reference control plane", "หายไปพร้อม control plane อ้างอิง"),
+        "cleanup.runs_embedded": ("gone with the reference control plane", "ถูกลบไปพร้อมกับ control plane อ้างอิง"),
         "cleanup.runs_left": (
             "every run has ended; the API has no call to delete them, so they stay for the audit. To delete: "
             "DELETE FROM execution_runs WHERE id LIKE 'test-tc%' (likewise execution_claims and rollbacks by "

@@ -3,6 +3,7 @@
 import argparse
 import getpass
 import json
+import os
 import platform
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -54,6 +55,8 @@ EXTENSION = 3
 LEASE = timedelta(seconds=10)
 """The embedded control plane's leases: the crashed worker's is waited for."""
 FOLDER = "result-log-files"
+OPERATOR_TOKEN = "SAAS_OPERATOR_TOKEN"  # noqa: S105 -- the name of the variable
+"""Names the token for the switches and for scheduling, where the API tells workers and operators apart."""
 _EXIT = {
     Decision.APPROVED: ExitCode.COMPLETED,
     Decision.CONDITIONAL: ExitCode.CONDITIONAL,
@@ -116,7 +119,7 @@ class _Session:
         with ExitStack() as house:
             api_url, api_db = self._control_plane(house)
             relay = house.enter_context(Relay(api_url))
-            api = Api(api_url, self._token(), timeout=self.settings.api_timeout)
+            api = Api(api_url, self._token(), timeout=self.settings.api_timeout, operator_token=self._operator_token())
             house.callback(api.close)
             mysql_url = self._mysql(house)
             executor = Executor({}, self.out / FOLDER, self._mask(mysql_url), self.command)
@@ -206,9 +209,13 @@ class _Session:
         token = self.settings.api_token
         return None if token is None or self.arguments.embedded else token.get_secret_value()
 
+    def _operator_token(self) -> str | None:
+        return None if self.arguments.embedded else os.environ.get(OPERATOR_TOKEN)
+
     def _mask(self, mysql_url: str) -> Callable[[str], str]:
         password = MySQLUrl.parse(mysql_url).password
-        secrets = {secret for secret in (password, quote(password, safe=""), self._token()) if secret}
+        known = (password, quote(password, safe=""), self._token(), self._operator_token())
+        secrets = {secret for secret in known if secret}
 
         def mask(text: str) -> str:
             for secret in sorted(secrets, key=len, reverse=True):

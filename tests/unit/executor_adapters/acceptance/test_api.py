@@ -83,6 +83,16 @@ def test_a_switch_is_set_with_a_reason_that_is_known_again(api: Api, server: Six
     assert server.calls[0].headers["authorization"] == "Bearer t0ken"
 
 
+def test_an_operator_s_token_is_for_the_switches_and_for_scheduling_alone(server: SixCallsServer) -> None:
+    api = Api(server.base_url, "work", timeout=timedelta(seconds=5), operator_token="operate")
+    api.set_kill_switch("conn-002", active=False)
+    api.schedule(RUN)
+    api.kill_switch("conn-002")
+    api.abandon(RUN.id)
+    api.close()
+    assert [call.headers["authorization"].split()[1] for call in server.calls] == ["operate", "operate", "work", "work"]
+
+
 def test_six_calls_alone_take_no_run_and_show_none(api: Api) -> None:
     assert api.schedule(RUN) is Scheduled.NO_SUCH_CALL
     assert api.record(RUN.id) is None
