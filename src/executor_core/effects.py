@@ -340,16 +340,25 @@ class Effects:
     def judge(self, carried: Carried, action: Judge) -> None:
         """Reach the verdict, keep the evidence, and sample on where more time could decide."""
         state, now = carried.state, self.ports.clock.now()
-        evidence = self._evidence(carried, final=action.final)
+        evidence = self._evidence(carried, action)
         try:
             verdict = verify_evidence(evidence)
         except EvidenceError as error:  # such as a clock that was set back: well-meant, but undecidable
             verdict = Verdict(status=VerificationStatus.INCONCLUSIVE, message=f"The verdict is inconclusive: {error}.")
         window = state.after
+        if action.interim and window is not None and verdict.status is not VerificationStatus.FAILED:
+            looked = window.model_copy(update={"next_look_at": now + window.between_looks})
+            self.record(carried, Draft(state.model_copy(update={"after": looked})))
+            self.tell(carried, "window.looked_at", next_look_at=looked.next_look_at)
+            return
         if verdict.extend and not action.final and window is not None:
             ends_at = window.begins_at + self.rules.pacing.longest(self.rules.pacing.after_window)
             longer = window.model_copy(update={"extended": True, "ends_at": ends_at})
-            longer = longer.model_copy(update={"next_sample_at": self._next_sample(longer, now)})
+            changes: dict[str, datetime] = {
+                "next_sample_at": self._next_sample(longer, now),
+                "next_look_at": now + longer.between_looks,
+            }
+            longer = longer.model_copy(update=changes)
             self.record(carried, Draft(state.model_copy(update={"after": longer, "verdict": verdict})))
             self.tell(carried, "verdict.deferred", message=verdict.message, ends_at=ends_at)
             return
@@ -363,7 +372,7 @@ class Effects:
         self.tell(carried, "verdict.reached", status=reached.status, message=reached.message)
         return
 
-    def _evidence(self, carried: Carried, *, final: bool) -> Evidence:
+    def _evidence(self, carried: Carried, look: Judge) -> Evidence:
         state, samples = carried.state, self.ports.checkpoints.samples
         after = tuple(samples(state.run_id, WindowKind.AFTER))
         length = (after[-1].taken_at - after[0].taken_at).total_seconds() / 60 if after else None
@@ -382,7 +391,8 @@ class Effects:
                 exists=True,
             ),
             uses_index=self._plans(carried),
-            final=final,
+            final=look.final,
+            interim=look.interim,
         )
 
     def _plans(self, carried: Carried) -> dict[str, bool] | None:
