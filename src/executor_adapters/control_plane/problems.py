@@ -1,6 +1,7 @@
 """Every error of the API as a problem document (RFC 9457)."""
 
 import json
+import logging
 import math
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -14,6 +15,8 @@ from starlette.exceptions import HTTPException
 
 from executor_adapters.control_plane import rejections as r
 from executor_core.errors import ExecutorError, IllegalTransition, InvalidInput, Unavailable
+
+log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 _RETRY_SOON = {"Retry-After": "1"}
@@ -104,6 +107,8 @@ def _rejected(request: Request, error: Exception) -> Response:
     if not isinstance(error, ExecutorError) or type(error) not in STATUS_OF:
         return _broken(request, error)
     headers = None
+    if isinstance(error, r.Forbidden):
+        log.warning("refused %s %r: %s", request.method, request.url.path, error)
     if isinstance(error, r.RunHeld):
         headers = {"Retry-After": str(max(1, math.ceil(error.time_left.total_seconds())))}
     elif isinstance(error, Unavailable):
