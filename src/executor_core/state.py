@@ -26,9 +26,10 @@ from executor_core.verdict import Verdict
 
 
 class WindowKind(StrEnum):
-    """The two windows that are compared."""
+    """The two windows that are compared; and what ran while the index was hidden, which is evidence of nothing else."""
 
     BASELINE = "baseline"
+    HIDDEN = "hidden"
     AFTER = "after"
 
 
