@@ -55,6 +55,10 @@ def _exposure(settings: Settings) -> Exposure:
     return settings.exposure
 
 
+def _build_memory(settings: Settings) -> int:
+    return settings.build_memory
+
+
 def _worker_id(settings: Settings) -> WorkerId:
     return WorkerId(settings.worker_id)
 
@@ -86,8 +90,9 @@ class Production(containers.DeclarativeContainer):
     pacing: providers.Provider[Pacing] = providers.Callable(Settings.pacing, settings)
     verification: providers.Provider[Policy] = providers.ThreadSafeSingleton(Policy)
     exposure: providers.Provider[Exposure] = providers.Callable(_exposure, settings)
+    build_memory: providers.Provider[int] = providers.Callable(_build_memory, settings)
     rules: providers.Provider[Rules] = providers.ThreadSafeSingleton(
-        Rules, pacing=pacing, exposure=exposure, verification=verification
+        Rules, pacing=pacing, build_memory=build_memory, exposure=exposure, verification=verification
     )
     worker_id: providers.Provider[WorkerId] = providers.Callable(_worker_id, settings)
     engine: providers.Provider[Engine] = providers.ThreadSafeSingleton(

@@ -44,9 +44,13 @@ class Ports:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What an operator may set: how patient runs are, how an index is exposed, and how the verdict is reached."""
+    """What an operator may set: how patient runs are, how an index is exposed, and how the verdict is reached.
+
+    `build_memory` is how many bytes a build may sort in.
+    """
 
     pacing: Pacing = field(default_factory=Pacing)
+    build_memory: int = 16 * 1024 * 1024
     exposure: Exposure = Exposure.STAGED
     verification: Policy = field(default_factory=Policy)
 
@@ -67,6 +71,8 @@ class Carried:
     delivery: Delivery = field(default_factory=Delivery)
     lost: str | None = None
     """Why the right to act is gone, once it is: nothing is done any more but to end a build of our own."""
+    stopping_since: timedelta | None = None
+    """The monotonic time since which a build of our own is being ended, for a run that is being left."""
     last_word_until: timedelta | None = None
     """The monotonic time until which a finished run keeps trying to tell the control plane so."""
 

@@ -55,7 +55,8 @@ from executor_core.errors import (
 )
 from executor_core.lease import Claim as ClaimedRun
 from executor_core.lifecycle import Phase
-from executor_core.model import ConnectionId, ExecutionRun, RunId, WorkerId
+from executor_core.messages import Draft
+from executor_core.model import AuditAction, ConnectionId, ExecutionRun, RunId, WorkerId
 from executor_core.moves import refused_by_scope
 from executor_core.planner import next_action
 from executor_core.ports import MessageKind
@@ -312,11 +313,35 @@ class Engine:
 
     def _build_ended(self, carried: Carried) -> bool:
         """Whether no build of this process is under way; one that is, is stopped on the server."""
-        if carried.sight.building and carried.target.build_report(carried.index) is None:
+        if not carried.sight.building:
+            return True
+        if carried.target.build_report(carried.index) is None:
+            carried.stopping_since = carried.stopping_since or self._ports.clock.monotonic()
             self._stop_own_build(carried)
             return False
         carried.sight.building = False
+        if carried.stopping_since is not None:
+            self._tell_stopped(carried, carried.stopping_since)
         return True
+
+    def _tell_stopped(self, carried: Carried, since: timedelta) -> None:
+        """Look what the stopped build left, and tell it and how long it took; in the audit too, while we may write."""
+        took_s = round((self._ports.clock.monotonic() - since).total_seconds(), 3)
+        try:
+            facts = carried.target.inspect(carried.index)
+        except (Unavailable, Refused, OutcomeUnknown) as error:
+            self._effects.tell(carried, "build.stopped", stopped_within_s=took_s, error=str(error))
+            return
+        there = facts.table is not None and facts.table.index_named(carried.index.index_name) is not None
+        details = {
+            "stopped_within_s": took_s,
+            "index_is_there": there,
+            "lock_is_held": facts.running is not None and facts.running.belongs_to(carried.state.run_id),
+        }
+        if carried.lost is None:
+            draft = Draft(carried.state)
+            self._effects.record(carried, draft.audited(AuditAction.BUILD_STOPPED, self._ports.clock.now(), details))
+        self._effects.tell(carried, "build.stopped", **details)
 
     def _stop_own_build(self, carried: Carried) -> None:
         """End the build of this process on the server, as far as that can be done in one go."""

@@ -23,6 +23,7 @@ ANNOUNCED_AS = MappingProxyType(
         Event.BASELINE_COLLECTED: AuditAction.BASELINE_METRICS_COLLECTED,
         Event.BUILD_FAILED: AuditAction.BUILD_FAILED,
         Event.ONLINE_BUILD_REFUSED: AuditAction.BUILD_FAILED,
+        Event.BUILD_OVERDUE: AuditAction.BUILD_OVERDUE,
         Event.BUILD_STOPPED: AuditAction.BUILD_STOPPED,
         Event.DRAIN_BEGUN: AuditAction.DRAIN_STARTED,
         Event.DRAIN_FINISHED: AuditAction.DRAIN_COMPLETED,
@@ -59,6 +60,8 @@ def moved(state: RunState, move: Move, index: IndexDefinition, schema_name: str,
         changes["built_at"] = at
     if move.event is Event.INDEX_UNUSED:
         changes["verdict"] = _unused(move)
+    if phase is Phase.STOPPING_BUILD:
+        changes["stopping_since"] = at
     if phase is Phase.WATCHING:
         begins_at = at + pacing.settle
         changes["after"] = WindowPlan(

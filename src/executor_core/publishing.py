@@ -40,6 +40,7 @@ class Publishing:
         changes = {"draining": remaining, "give_up_at": give_up_at}
         self.effects.record(carried, Draft(state.model_copy(update=changes)))
         if remaining:
+            self.effects.end_idle_transactions(carried)
             self.effects.tell(carried, "drain.progressed", remaining=len(remaining), give_up_at=give_up_at)
         return None
 

@@ -120,6 +120,10 @@ class RunState(BaseModel):
     """How often the effect of this phase has been tried."""
     hidden: bool | None = None
     """Whether the index was ordered out of the optimizer's sight; None as long as none was ordered."""
+    build_begun_at: Moment | None = None
+    """When the latest attempt to build was begun."""
+    stopping_since: Moment | None = None
+    """When it was decided to stop it."""
     built_at: Moment | None = None
     draining: dict[str, str] | None = None
     """What is left of the transactions that were open when the build had ended: by id, in words for people."""

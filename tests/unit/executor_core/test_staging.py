@@ -38,7 +38,7 @@ def visible(world: FakeWorld) -> bool | None:
 
 
 def published(world: FakeWorld) -> int:
-    return sum("ALTER INDEX" in statement for statement in world.server.statements)
+    return sum(" VISIBLE," in statement for statement in world.server.statements)
 
 
 @contextmanager
@@ -161,6 +161,27 @@ def test_an_index_that_somebody_drops_while_it_is_hidden_is_lost() -> None:
     with draining(world) as (process, run):
         world.server.remove_index("orders", NAME)
     assert end(process.carry(run)) == (ExecutionStatus.FAILED, FailReason.VERIFICATION_FAILED)
+
+
+def test_an_idle_transaction_is_ended_where_the_operator_wants_that_and_is_named() -> None:
+    world = FakeWorld()
+    rules = replace(SHORT, pacing=replace(SHORT.pacing, end_idle_transactions=timedelta(minutes=1)))
+    with draining(world, rules) as (process, run):
+        assert end(process.carry(run)) == (ExecutionStatus.COMPLETED, None)
+    (told,) = [entry for entry in world.control_plane.audit if entry["action"] == "idle_transaction_ended"]
+    assert "app@localhost" in told["details"]["session"]
+    assert told["details"]["idle_for_at_least_s"] == 60
+
+
+def test_a_transaction_that_cannot_be_ended_is_waited_for() -> None:
+    world = FakeWorld()
+    rules = replace(SHORT, pacing=replace(SHORT.pacing, end_idle_transactions=timedelta(minutes=1)))
+    with draining(world, rules) as (process, run):
+        process.database.fail("end_idle_transactions", Unavailable("too busy"))
+        until = world.clock.now() + timedelta(minutes=3)
+        process.carry(run, until=lambda _: world.clock.now() >= until)
+    assert end(process.carry(run)) == (ExecutionStatus.COMPLETED, None)
+    assert "idle_transaction_ended" not in world.control_plane.actions(RunId(run.id))
 
 
 # --- publishing ------------------------------------------------------------------------------------------------------
