@@ -47,8 +47,8 @@ class Publishing:
     def foresee_plans(self, carried: Carried) -> None:
         """Ask the optimizer what it would do; the index is useless only if it says so of statements that matter.
 
-        That is known if the run names its digests, if each of them can be explained, and if each ran often enough
-        both before the build and while the index was hidden.
+        That is known if the run names its digests (else nobody knows what its index is for), if each of them can be
+        explained, and if each ran often enough both before the build and while the index was hidden.
         """
         state, now = carried.state, self.effects.ports.clock.now()
         asked = {digest.casefold() for digest in state.run.query_digests}

@@ -131,6 +131,15 @@ class MySQLTarget:
         with self._reading() as connection:
             changes.stop_change(connection, change)
 
+    def end_own_build(self, index: IndexDefinition) -> None:
+        """End the build of the index that this process started, if it still runs."""
+        with self._guard:
+            build = self._builds.get(_key(self.schema_name, index))
+        if build is None or build.report is not None:
+            return
+        with self._reading() as connection:
+            changes.stop_change(connection, build.change)
+
     def drop_index(self, index: IndexDefinition, run_id: RunId, lock_wait: timedelta) -> None:
         """Drop the index that `run_id` built, checked under the advisory lock."""
         changes.drop_built_index(self._connector, index, run_id, lock_wait, self._clock)

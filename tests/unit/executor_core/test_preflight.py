@@ -16,7 +16,9 @@ from tests.unit.executor_core.facts import (
     without_table,
 )
 
+from executor_core.ddl import Marker
 from executor_core.index_definition import IndexDefinition
+from executor_core.model import RunId
 from executor_core.preflight import (
     CHECKS,
     Finding,
@@ -288,6 +290,7 @@ def test_an_index_that_serves_less_is_no_warning(facts: TargetFacts) -> None:
 
 
 OTHER = an_index("idx_other", "id")
+OTHERS = replace(OTHER, comment=str(Marker(RunId("another-run"), 1)))
 
 
 @pytest.mark.parametrize(
@@ -299,13 +302,25 @@ OTHER = an_index("idx_other", "id")
         ((PRIMARY, OTHER), table(replace(OTHER, name="IDX_OTHER")), ("the index 'idx_other' changed",)),
         ((PRIMARY,), table(OTHER, our_index()), ()),
         ((PRIMARY, an_index()), table(our_index()), ()),
+        ((PRIMARY, OTHERS), table(replace(OTHERS, visible=False)), ()),
+        ((PRIMARY, OTHERS), table(our_index()), ()),
         (
             (PRIMARY, OTHER, an_index("idx_gone", "id")),
             table(replace(OTHER, comment="touched")),
             ("the index 'idx_gone' disappeared", "the index 'idx_other' changed"),
         ),
     ],
-    ids=["ours apart", "gone", "changed", "renamed in case", "a new one", "ours was another", "gone and changed"],
+    ids=[
+        "ours apart",
+        "gone",
+        "changed",
+        "renamed in case",
+        "a new one",
+        "ours was another",
+        "another run's, hidden",
+        "another run's, taken back",
+        "gone and changed",
+    ],
 )
 def test_what_a_build_changed_beside_its_own_index_is_told(
     before: tuple[IndexFacts, ...], now: TableFacts, sentences: tuple[str, ...]
