@@ -4,6 +4,7 @@ import ast
 from pathlib import Path
 
 from executor_core.lifecycle import state_diagram
+from executor_core.reconciliation import reconciliation_table
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("executor_core", "executor_adapters")
@@ -15,6 +16,7 @@ def generated_parts() -> dict[Path, dict[str, str]]:
     return {
         ROOT / "README.md": {"state diagram": f"```mermaid\n{state_diagram()}\n```\n"},
         ROOT / "docs" / "architecture.md": maps,
+        ROOT / "docs" / "reconciliation.md": {"table": reconciliation_table()},
     }
 
 

@@ -83,6 +83,7 @@ class Settings(BaseSettings):
     lock_wait: Duration = Field(_PACING.lock_wait, validation_alias="EXECUTOR_LOCK_WAIT")
     commit_lock_wait: Duration = Field(_PACING.commit_lock_wait, validation_alias="EXECUTOR_COMMIT_LOCK_WAIT")
     exposure: Exposure = Field(Exposure.STAGED, validation_alias="EXECUTOR_EXPOSURE")
+    builds_per_instance: int = Field(1, validation_alias="EXECUTOR_BUILDS_PER_INSTANCE", ge=1)
     build_patience: Duration = Field(_PACING.build_patience, validation_alias="EXECUTOR_BUILD_PATIENCE")
     build_tries: int = Field(_PACING.build_tries, validation_alias="EXECUTOR_BUILD_TRIES")
     build_limit: Duration | None = Field(None, validation_alias="EXECUTOR_BUILD_LIMIT")

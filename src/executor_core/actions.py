@@ -79,9 +79,10 @@ class PublishIndex:
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Reach the verdict from the samples; `final` when no more of them can come."""
+    """Reach the verdict from the samples; `final` when no more of them can come, `interim` inside a window."""
 
     final: bool
+    interim: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +99,10 @@ class Postpone:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Do nothing before `until`."""
+    """Do nothing before `until`; with `look_again`, what was seen of the target does not count any more then."""
 
     until: datetime
+    look_again: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

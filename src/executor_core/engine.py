@@ -9,6 +9,7 @@ One engine serves one worker. Calls for *different* runs may come from different
 must not overlap.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 
@@ -56,6 +57,7 @@ from executor_core.errors import (
 )
 from executor_core.lease import Claim as ClaimedRun
 from executor_core.lifecycle import Phase
+from executor_core.look import Look
 from executor_core.messages import Draft
 from executor_core.model import AuditAction, ConnectionId, ExecutionRun, RunId, WorkerId
 from executor_core.moves import refused_by_scope
@@ -64,6 +66,7 @@ from executor_core.ports import MessageKind
 from executor_core.publishing import Publishing
 from executor_core.scope import index_in_scope, schema_in_scope
 from executor_core.state import RunState, origin_of
+from executor_core.turns import Turns
 
 ACTIONS_AT_ONCE = 100
 """A step ends after so many actions even if more could be done: no run keeps others waiting."""
@@ -79,7 +82,8 @@ class Engine:
         self._ports = ports
         self._worker_id = worker_id
         self._rules = rules or Rules()
-        self._effects = Effects(ports, self._rules)
+        self._turns = Turns(self._rules.builds_per_instance)
+        self._effects = Effects(ports, self._rules, self._turns)
         self._publishing = Publishing(self._effects)
         self._carried: dict[RunId, Carried] = {}
 
@@ -103,7 +107,12 @@ class Engine:
                 return self._refuse(state, str(error))
             carried = Carried(state=state, index=index, target=target)
             self._carried[run_id] = carried
-        step = self._step(carried)
+        try:
+            step = self._step(carried)
+        except ExecutorError:
+            if carried.tenure is None:
+                self._forget(carried)
+            raise
         if not isinstance(step, Waiting):
             self._forget(carried)
         return step
@@ -136,6 +145,7 @@ class Engine:
     def _forget(self, carried: Carried) -> None:
         """Let the run out of this process's hands, and its lease."""
         self._carried.pop(carried.state.run_id, None)
+        self._turns.give_back(carried.state.run_id)
         if carried.tenure is not None and self._ports.lease_keeper is not None:
             self._ports.lease_keeper.let_go(carried.tenure)
 
@@ -255,7 +265,7 @@ class Engine:
                 return self._finish(carried, told=told)
             if carried.tenure is None:
                 if (refused := self._claim(carried)) is not None:
-                    return NotClaimed(refused)
+                    return refused
                 continue
             now = self._ports.clock.now()
             action = next_action(carried.state, carried.index, carried.sight, now, self._rules.pacing)
@@ -270,10 +280,10 @@ class Engine:
         carried.expected_by = self._ports.clock.monotonic() + pause
         return Waiting(until, carried.state)
 
-    def _claim(self, carried: Carried) -> str | None:
+    def _claim(self, carried: Carried) -> NotClaimed | None:
         refused = claim_run(carried, self._ports, self._worker_id)
         if refused is not None:
-            self._effects.tell(carried, "claim.refused", reason=refused)
+            self._effects.tell(carried, "claim.refused", reason=refused.reason)
             self._tell_again(carried.state, Delivery())
             return refused
         if carried.tenure is not None and self._ports.lease_keeper is not None:
@@ -374,6 +384,15 @@ class Engine:
         except (Unavailable, Refused, OutcomeUnknown) as error:
             self._effects.tell(carried, "build.stop_failed", error=str(error))
 
+    def _from_samples(self, carried: Carried, effect: Callable[[], None]) -> None:
+        """Do what needs the run's samples; where they can't be read, nobody but a person can find out what to do."""
+        try:
+            effect()
+        except CheckpointUnusable as error:
+            now, pacing = self._ports.clock.now(), self._rules.pacing
+            look = Look(carried.state, carried.index, carried.sight, now, pacing)
+            self._effects.move(carried, look.ask_a_person(f"what was measured can't be read any more: {error}"))
+
     def _perform(self, carried: Carried, action: Action) -> datetime | None:
         effects = self._effects
         match action:
@@ -389,11 +408,10 @@ class Engine:
             case TakeSample():
                 return effects.take_sample(carried, action)
             case AssessBaseline():
-                effects.assess_baseline(carried)
+                self._from_samples(carried, lambda: effects.assess_baseline(carried))
                 return None
             case StartBuild():
-                effects.start_build(carried)
-                return None
+                return effects.start_build(carried)
             case WatchBuild():
                 return effects.watch_build(carried)
             case StopBuild():
@@ -401,13 +419,13 @@ class Engine:
             case Drain():
                 return self._publishing.drain(carried)
             case ForeseePlans():
-                self._publishing.foresee_plans(carried)
+                self._from_samples(carried, lambda: self._publishing.foresee_plans(carried))
                 return None
             case PublishIndex():
                 self._publishing.publish_index(carried)
                 return None
             case Judge():
-                effects.judge(carried, action)
+                self._from_samples(carried, lambda: effects.judge(carried, action))
                 return None
             case DropIndex():
                 effects.drop_index(carried)
@@ -415,7 +433,7 @@ class Engine:
             case Postpone():
                 return effects.postpone(carried, action)
             case Wait():
-                if carried.state.phase in (Phase.BUILDING, Phase.STOPPING_BUILD, Phase.ROLLING_BACK):
+                if action.look_again:
                     carried.sight.target = None
                 return action.until
             case Move():

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from executor_core.evidence import Evidence
 from executor_core.index_definition import IndexDefinition
-from executor_core.kill_switch import KillSwitchAnswer
+from executor_core.kill_switch import KillSwitchAnswer, KillSwitchReading
 from executor_core.lease import Claim
 from executor_core.metrics import Snapshot
 from executor_core.model import ConnectionId, ExecutionRun, RunId, WorkerId
@@ -109,6 +109,14 @@ class LeaseKeeper(Protocol):
 
     def let_go(self, tenure: Tenure) -> None:
         """Renew `tenure` no more, and don't call what was to be called when it is lost. Twice is no error."""
+        ...
+
+
+class Switchboard(Protocol):
+    """Reads kill switches for many runs, so that a connection's switch is not asked about once for each of them."""
+
+    def read(self, connection_id: ConnectionId, *, since: datetime) -> KillSwitchReading:
+        """Return what came of a look that began at `since` or later, whoever it was made for. It never raises."""
         ...
 
 
@@ -270,7 +278,7 @@ class Outbox(Protocol):
         ...
 
     def delivered(self, key: str) -> None:
-        """Forget the message: the control plane has it. An unknown key is no error."""
+        """The message is pending no more: the control plane has it. An unknown key is no error."""
         ...
 
     def refused(self, key: str, reason: str) -> None:

@@ -3,10 +3,12 @@
 import argparse
 from typing import Any
 
+from executor_adapters.checkpoints.occupancy import occupied
 from executor_adapters.command.exit_codes import ExitCode
 from executor_adapters.command.outcome import result
 from executor_adapters.command.output import say_object
 from executor_adapters.command.progress import ProgressLines
+from executor_adapters.command.report import report_beside_evidence
 from executor_adapters.command.signals import interrupting
 from executor_adapters.container import production
 from executor_adapters.settings import Settings
@@ -27,12 +29,13 @@ def worker(arguments: argparse.Namespace, settings: Settings) -> int:
     results: list[dict[str, Any]] = []
 
     def ended(run: ExecutionRun, end: End) -> None:
-        outcome = result(run, end, settings.worker_id)
+        report = report_beside_evidence(end, container.journal(), container.archive())
+        outcome = result(run, end, settings.worker_id, report)
         progress.line(f"{run.id}: {outcome['status']}: {outcome['message']}")
         if arguments.json:
             results.append(outcome)
 
-    with production(settings, progress) as container:
+    with occupied(settings.state_dir, settings.worker_id), production(settings, progress) as container:
         clock, engine = container.clock(), container.engine()
         carrier = Worker(
             engine=engine,

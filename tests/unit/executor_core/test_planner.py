@@ -464,7 +464,7 @@ def test_a_kill_switch_stops_a_build_of_this_process() -> None:
 @pytest.mark.parametrize("report", [None, BuildReport(outcome=BuildOutcome.UNKNOWN)], ids=["taken over", "cut off"])
 def test_a_build_of_ours_whose_client_died_is_waited_for(report: BuildReport | None) -> None:
     sight = Sight(kill_switch=OFF, target=ORPHAN_RUNS, build=report)
-    assert decide(in_phase(Phase.BUILDING), sight) == Wait(NOON + PACING.build_poll)
+    assert decide(in_phase(Phase.BUILDING), sight) == Wait(NOON + PACING.build_poll, look_again=True)
 
 
 @pytest.mark.parametrize("outcome", [None, *BuildOutcome])
@@ -630,7 +630,7 @@ def test_a_build_that_was_quicker_is_taken_back() -> None:
 
 def test_a_statement_that_may_be_ours_is_waited_for() -> None:
     sight = Sight(target=UNSEEN_RUNS)
-    assert decide(in_phase(Phase.STOPPING_BUILD), sight) == Wait(NOON + PACING.build_poll)
+    assert decide(in_phase(Phase.STOPPING_BUILD), sight) == Wait(NOON + PACING.build_poll, look_again=True)
 
 
 @pytest.mark.parametrize("facts", [CLEAR, WITH_FOREIGN, ANOTHER_RUNS, without_table()])
@@ -898,6 +898,28 @@ def test_a_full_window_is_judged(extended: bool, pacing: Pacing, final: bool) ->
     assert decide(there, sight, pacing=pacing) == Judge(final=final)
 
 
+@pytest.mark.parametrize(
+    ("look_in", "engaged", "expected"),
+    [
+        (0, False, Judge(final=False, interim=True)),
+        (1, False, Wait(after(2))),
+        (0, True, Wait(after(2))),
+        (None, False, Wait(after(2))),
+    ],
+    ids=["due", "not yet", "the switch can't be read", "a window without such looks"],
+)
+def test_between_two_samples_gross_harm_is_looked_for(look_in: int | None, engaged: bool, expected: Action) -> None:
+    due = None if look_in is None else after(look_in)
+    there = in_phase(Phase.WATCHING, after=window(next_in=2).model_copy(update={"next_look_at": due}))
+    switch = UNREAD if engaged else OFF
+    assert decide(there, Sight(kill_switch=switch, target=WITH_OURS)) == expected
+
+
+def test_a_sample_that_is_due_comes_before_the_look() -> None:
+    there = in_phase(Phase.WATCHING, after=window(next_in=0).model_copy(update={"next_look_at": NOON}))
+    assert decide(there, Sight(kill_switch=OFF, target=WITH_OURS)) == TakeSample(WindowKind.AFTER)
+
+
 def test_a_verdict_that_asks_for_more_is_reached_again_at_the_end_of_the_longer_window() -> None:
     early = verdict(VerificationStatus.INCONCLUSIVE, extend=True)
     sight = Sight(kill_switch=OFF, target=WITH_OURS)
@@ -1122,3 +1144,14 @@ def test_nothing_is_built_or_dropped_but_on_sight_of_a_free_name_or_an_index_of_
         case StopBuild(change):
             assert change.marker is not None
             assert change.marker.run_id == RUN_ID
+
+
+@pytest.mark.parametrize("phase", [Phase.BUILT, Phase.DRAINING, Phase.PUBLISHING, Phase.WATCHING])
+def test_a_statement_of_ours_that_could_bring_back_a_lost_index_is_awaited_first(phase: Phase) -> None:
+    assert decide(in_phase(phase), Sight(kill_switch=OFF, target=ORPHAN_RUNS)) == Wait(
+        NOON + PACING.build_poll, look_again=True
+    )
+
+
+def test_a_statement_of_ours_that_could_bring_back_what_was_taken_back_is_stopped() -> None:
+    assert decide(in_phase(Phase.ROLLING_BACK), Sight(target=ORPHAN_RUNS)) == StopBuild(running())
