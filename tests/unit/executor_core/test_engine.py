@@ -28,6 +28,7 @@ from executor_core.model import (
 from executor_core.pacing import Pacing
 from executor_core.state import WindowKind
 from executor_core.switchboard import look_at_switch
+from executor_core.target import RunningChange
 from executor_core.tenure import Tenure
 from executor_core.verification import verify_evidence
 
@@ -882,11 +883,12 @@ def test_a_build_that_cannot_be_ended_just_now_is_ended_a_little_later() -> None
     assert indexes(world) == {"PRIMARY"}
 
 
-def test_a_build_whose_progress_cannot_be_seen_goes_on(mocker: MockerFixture) -> None:
+@pytest.mark.parametrize("change", [None, RunningChange(connection_id=1, marker=None)], ids=["no build", "no progress"])
+def test_a_build_whose_progress_cannot_be_seen_goes_on(mocker: MockerFixture, change: RunningChange | None) -> None:
     world = FakeWorld()
     run = world.run("customer_id")
     process = Process(world, rules=SHORT)
-    mocker.patch.object(process.database, "running_change", return_value=None)
+    mocker.patch.object(process.database, "running_change", return_value=change)
     assert end(process.carry(run)) == (ExecutionStatus.COMPLETED, None)
 
 

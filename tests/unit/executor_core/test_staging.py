@@ -318,6 +318,18 @@ def test_without_digests_of_the_run_nothing_speaks_against_the_index(columns: st
     assert published(world) == 1
 
 
+def test_without_counters_since_the_build_nothing_speaks_against_the_index() -> None:
+    world = FakeWorld()
+    run = useless(world)
+    process = Process(world, rules=SHORT)
+    process.carry(run, until=entered(Phase.BUILDING))
+    process.database.fail("snapshot", Unavailable("too busy"))
+    process.carry(run, until=entered(Phase.WATCHING))
+    process.database.faults.heal()
+    assert end(process.carry(run)) == (ExecutionStatus.COMPLETED, None)
+    assert published(world) == 1
+
+
 def test_a_server_that_cannot_be_read_while_the_index_is_hidden_speaks_against_nothing() -> None:
     world = FakeWorld()
     run = useless(world)
