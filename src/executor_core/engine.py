@@ -11,7 +11,7 @@ must not overlap.
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import assert_never
+from typing import Any, assert_never
 
 from executor_core.actions import (
     Action,
@@ -58,7 +58,8 @@ from executor_core.errors import (
 from executor_core.lease import Claim as ClaimedRun
 from executor_core.lifecycle import Phase
 from executor_core.look import Look
-from executor_core.model import ConnectionId, ExecutionRun, RunId, WorkerId
+from executor_core.messages import Draft
+from executor_core.model import AuditAction, ConnectionId, ExecutionRun, RunId, WorkerId
 from executor_core.moves import refused_by_scope
 from executor_core.planner import next_action
 from executor_core.ports import MessageKind
@@ -132,7 +133,7 @@ class Engine:
         if not self._build_ended(carried):
             return False
         try:
-            if carried.tenure is not None and carried.lost is None and carried.tenure.lost is None:
+            if carried.tenure is not None and self._may_write(carried):
                 self._deliver(carried)
                 self._ports.control_plane.release(carried.tenure.lease.claim)
         except ExecutorError as error:
@@ -354,11 +355,37 @@ class Engine:
 
     def _build_ended(self, carried: Carried) -> bool:
         """Whether no build of this process is under way; one that is, is stopped on the server."""
-        if carried.sight.building and carried.target.build_report(carried.index) is None:
+        if not carried.sight.building:
+            return True
+        if carried.target.build_report(carried.index) is None:
+            carried.stopping_since = carried.stopping_since or self._ports.clock.monotonic()
             self._end_own_build(carried)
             return False
         carried.sight.building = False
+        if carried.stopping_since is not None:
+            self._tell_stopped(carried, carried.stopping_since)
         return True
+
+    def _tell_stopped(self, carried: Carried, since: timedelta) -> None:
+        """Look what the stopped build left, and tell it and how long it took; in the audit too, while we may write."""
+        details: dict[str, Any] = {
+            "stopped_within_s": round((self._ports.clock.monotonic() - since).total_seconds(), 3)
+        }
+        try:
+            facts = carried.target.inspect(carried.index)
+            there = facts.table is not None and facts.table.index_named(carried.index.index_name) is not None
+            held = facts.running is not None and facts.running.belongs_to(carried.state.run_id)
+            details |= {"index_is_there": there, "lock_is_held": held}
+            if self._may_write(carried):
+                draft = Draft(carried.state).audited(AuditAction.BUILD_STOPPED, self._ports.clock.now(), details)
+                self._effects.record(carried, draft)
+        except ExecutorError as error:
+            details["error"] = str(error)
+        self._effects.tell(carried, "build.stopped", **details)
+
+    def _may_write(self, carried: Carried) -> bool:
+        """Whether nothing is known to speak against our right to act for the run."""
+        return carried.tenure is not None and carried.lost is None and carried.tenure.lost is None
 
     def _end_own_build(self, carried: Carried) -> None:
         """End the build of this process on the server, as far as that can be done in one go."""

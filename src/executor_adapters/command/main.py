@@ -244,6 +244,23 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     option("--api-timeout", metavar="5s", help="limit of each call (EXECUTOR_API_TIMEOUT)")
     option("--lock-wait", metavar="250ms", help="how long others may queue behind our statement (EXECUTOR_LOCK_WAIT)")
     option(
+        "--commit-lock-wait",
+        metavar="500ms",
+        help="the same at the end of a build that would be lost, at most (EXECUTOR_COMMIT_LOCK_WAIT)",
+    )
+    option("--build-patience", metavar="5m", help="how long a busy table is tried again (EXECUTOR_BUILD_PATIENCE)")
+    option("--build-tries", metavar="100", help="how often, at most (EXECUTOR_BUILD_TRIES)")
+    option("--build-limit", metavar="1h", help="stop a build that takes longer, or would (EXECUTOR_BUILD_LIMIT)")
+    option("--build-memory", metavar="16M", help="what a build may sort in, at most (EXECUTOR_BUILD_MEMORY)")
+    option(
+        "--drain-patience", metavar="10m", help="how long older transactions are waited for (EXECUTOR_DRAIN_PATIENCE)"
+    )
+    option(
+        "--end-idle-transactions",
+        metavar="10m",
+        help="end sessions in our way that are idle in a transaction for so long (default: never)",
+    )
+    option(
         "--exposure",
         help="staged: used when older transactions are gone; direct: at once (EXECUTOR_EXPOSURE)",
     )
