@@ -57,6 +57,10 @@ def _exposure(settings: Settings) -> Exposure:
     return settings.exposure
 
 
+def _build_memory(settings: Settings) -> int:
+    return settings.build_memory
+
+
 def _builds_per_instance(settings: Settings) -> int:
     return settings.builds_per_instance
 
@@ -100,10 +104,12 @@ class Production(containers.DeclarativeContainer):
     pacing: providers.Provider[Pacing] = providers.Callable(Settings.pacing, settings)
     verification: providers.Provider[Policy] = providers.ThreadSafeSingleton(Policy)
     exposure: providers.Provider[Exposure] = providers.Callable(_exposure, settings)
+    build_memory: providers.Provider[int] = providers.Callable(_build_memory, settings)
     builds_per_instance: providers.Provider[int] = providers.Callable(_builds_per_instance, settings)
     rules: providers.Provider[Rules] = providers.ThreadSafeSingleton(
         Rules,
         pacing=pacing,
+        build_memory=build_memory,
         exposure=exposure,
         verification=verification,
         builds_per_instance=builds_per_instance,

@@ -1,12 +1,12 @@
 """A target database in memory: one client process of a `FakeServer`, with all that can happen between the two."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 from executor_adapters.memory.faults import Faults
 from executor_adapters.memory.server import Build, FakeServer
-from executor_adapters.memory.workload import Query
+from executor_adapters.memory.workload import UPPER_BOUNDS_PS, Query
 from executor_core.errors import ExecutorError, OutcomeUnknown, Refused, Unavailable
 from executor_core.index_definition import IndexDefinition
 from executor_core.metrics import DigestRole, Snapshot
@@ -137,9 +137,14 @@ class FakeDatabase:
         self.faults.strike("drop_index")
         there = self._ours(index, run_id)
         if there is not None:
+            def drop() -> None:
+                if there.visible:
+                    self.server.hide(index.table_name, there.name)
+                self.server.drop(index.table_name, there.name)
+
             with self.server.holding_advisory_lock(index.table_name):
                 still_ours()
-                self._changing("drop_index", index, lock_wait, lambda: self.server.drop(index.table_name, there.name))
+                self._changing("drop_index", index, lock_wait, drop)
         self.faults.took_effect("drop_index")
 
     def open_transactions(self) -> Mapping[str, str]:
@@ -149,6 +154,14 @@ class FakeDatabase:
         seen = self.server.transactions()
         self.faults.took_effect("open_transactions")
         return seen
+
+    def end_idle_transactions(
+        self, index: IndexDefinition, idle_for: timedelta, transactions: Collection[str]
+    ) -> Sequence[str]:
+        self.faults.strike("end_idle_transactions")
+        ended = self.server.end_idle(index.table_name, idle_for, transactions)
+        self.faults.took_effect("end_idle_transactions")
+        return ended
 
     def publish_index(
         self, index: IndexDefinition, run_id: RunId, lock_wait: timedelta, still_ours: StillOurs = unquestioned
@@ -196,6 +209,10 @@ class FakeDatabase:
         )
         self.faults.took_effect("snapshot")
         return snapshot
+
+    def histogram_upper_bounds_ps(self) -> tuple[int, ...]:
+        self.faults.strike("histogram_upper_bounds_ps")
+        return UPPER_BOUNDS_PS if self.server.statistics.histograms else ()
 
     def plans_using(self, index: IndexDefinition, digests: Sequence[WatchedDigest]) -> dict[str, bool]:
         self.faults.strike("plans_using")
