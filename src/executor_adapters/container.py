@@ -55,6 +55,10 @@ def _exposure(settings: Settings) -> Exposure:
     return settings.exposure
 
 
+def _waived(settings: Settings) -> frozenset[str]:
+    return settings.waive
+
+
 def _worker_id(settings: Settings) -> WorkerId:
     return WorkerId(settings.worker_id)
 
@@ -86,8 +90,9 @@ class Production(containers.DeclarativeContainer):
     pacing: providers.Provider[Pacing] = providers.Callable(Settings.pacing, settings)
     verification: providers.Provider[Policy] = providers.ThreadSafeSingleton(Policy)
     exposure: providers.Provider[Exposure] = providers.Callable(_exposure, settings)
+    waived: providers.Provider[frozenset[str]] = providers.Callable(_waived, settings)
     rules: providers.Provider[Rules] = providers.ThreadSafeSingleton(
-        Rules, pacing=pacing, exposure=exposure, verification=verification
+        Rules, pacing=pacing, exposure=exposure, waived=waived, verification=verification
     )
     worker_id: providers.Provider[WorkerId] = providers.Callable(_worker_id, settings)
     engine: providers.Provider[Engine] = providers.ThreadSafeSingleton(
@@ -109,6 +114,19 @@ def production(settings: Settings, *observers: Observer) -> Generator[Production
         for part in (container.journal(), container.control_plane(), container.connections()):
             opened.callback(part.close)
         yield container
+
+
+@contextmanager
+def targets_of(settings: Settings) -> Generator[Connections]:
+    """Wire the databases alone, for a command that looks and changes nothing; close what was opened afterwards.
+
+    Raises `InvalidInput` for settings that can't be used; connects to nothing yet.
+    """
+    connections = _connections(settings, SystemClock())
+    try:
+        yield connections
+    finally:
+        connections.close()
 
 
 class InMemory(containers.DeclarativeContainer):

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from executor_adapters.durations import parse_duration
 from executor_core.errors import InvalidInput
 from executor_core.exposure import Exposure
 from executor_core.pacing import Pacing
+from executor_core.preflight import waived
 
 
 def _duration(value: Any) -> timedelta:
@@ -31,6 +32,17 @@ def _duration(value: Any) -> timedelta:
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
+
+
+def _waivers(value: Any) -> frozenset[str]:
+    codes: list[str] = value.split(",") if isinstance(value, str) else [*value]
+    try:
+        return waived(code.strip() for code in codes if code.strip())
+    except InvalidInput as error:
+        raise ValueError(str(error)) from None
+
+
+Waivers = Annotated[frozenset[str], NoDecode, BeforeValidator(_waivers)]
 
 
 def default_state_dir(environment: Mapping[str, str] | None = None) -> Path:
@@ -66,6 +78,7 @@ class Settings(BaseSettings):
     api_timeout: Duration = Field(timedelta(seconds=5), validation_alias="EXECUTOR_API_TIMEOUT")
     lock_wait: Duration = Field(_PACING.lock_wait, validation_alias="EXECUTOR_LOCK_WAIT")
     exposure: Exposure = Field(Exposure.STAGED, validation_alias="EXECUTOR_EXPOSURE")
+    waive: Waivers = Field(frozenset(), validation_alias="EXECUTOR_WAIVE")
     build_patience: Duration = Field(_PACING.build_patience, validation_alias="EXECUTOR_BUILD_PATIENCE")
     drain_patience: Duration = Field(_PACING.drain_patience, validation_alias="EXECUTOR_DRAIN_PATIENCE")
     rollback_patience: Duration = Field(_PACING.rollback_patience, validation_alias="EXECUTOR_ROLLBACK_PATIENCE")

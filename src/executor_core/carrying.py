@@ -48,6 +48,8 @@ class Rules:
 
     pacing: Pacing = field(default_factory=Pacing)
     exposure: Exposure = Exposure.STAGED
+    waived: frozenset[str] = frozenset()
+    """The codes of the warnings that are not to be heeded; they are audited as waived."""
     verification: Policy = field(default_factory=Policy)
 
 

@@ -62,6 +62,11 @@ def _carry_out(arguments: argparse.Namespace) -> int:
             from executor_adapters.settings import Settings
 
             return worker(arguments, Settings.read(vars(arguments)))
+        case "plan":
+            from executor_adapters.command.plan import plan
+            from executor_adapters.settings import Settings
+
+            return plan(arguments, Settings.read(vars(arguments)))
         case "verify":
             from executor_adapters.command.verify import verify
 
@@ -75,7 +80,7 @@ def _carry_out(arguments: argparse.Namespace) -> int:
 
             return demo(arguments)
         case _:
-            raise InvalidInput("name a subcommand: run, worker, verify, serve or demo (see executor --help)")
+            raise InvalidInput("name a subcommand: run, worker, plan, verify, serve or demo (see executor --help)")
 
 
 def _set_up_logging() -> None:
@@ -105,6 +110,15 @@ def _parser() -> argparse.ArgumentParser:
     worker.add_argument("--once", action="store_true", help="end when no run is left")
     worker.add_argument("--runs", type=_positive, default=100, help="runs carried at once (default 100)")
     _add_run_options(worker)
+
+    plan = _command(
+        commands,
+        "plan",
+        "show what a run would do, and touch nothing",
+        "executor plan run.json --mysql-url mysql://…/shop",
+    )
+    plan.add_argument("run", metavar="RUN.json", help="the run, an ExecutionRun as JSON; - reads standard input")
+    _add_run_options(plan)
 
     verify = _command(
         commands, "verify", "reach the verdict from recorded evidence", "executor verify evidence.json --json"
@@ -154,6 +168,7 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
         "--exposure",
         help="staged: used when older transactions are gone; direct: at once (EXECUTOR_EXPOSURE)",
     )
+    option("--waive", metavar="CODES", help="warnings not to heed, with commas between them (EXECUTOR_WAIVE)")
     option("--json", action="store_true", help="print exactly one JSON object")
 
 

@@ -11,6 +11,7 @@ from executor_core.errors import ExecutorError, OutcomeUnknown, Refused, Unavail
 from executor_core.index_definition import IndexDefinition
 from executor_core.metrics import DigestRole, Snapshot
 from executor_core.model import RunId
+from executor_core.surroundings import Surroundings
 from executor_core.target import (
     BuildOrder,
     BuildOutcome,
@@ -80,6 +81,12 @@ class FakeDatabase:
         )
         self.faults.took_effect("inspect")
         return facts
+
+    def survey(self, index: IndexDefinition) -> Surroundings:
+        self.faults.strike("survey")
+        seen = self.server.surroundings(index.table_name)
+        self.faults.took_effect("survey")
+        return seen
 
     def start_build(self, order: BuildOrder) -> None:
         self.faults.strike("start_build")

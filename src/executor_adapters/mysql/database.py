@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from weakref import WeakSet
 
-from executor_adapters.mysql import catalogue, changes, explain, statistics, transactions
+from executor_adapters.mysql import catalogue, changes, explain, statistics, survey, transactions
 from executor_adapters.mysql.build import Build
 from executor_adapters.mysql.connection import Connection, Connector, TimeLimits
 from executor_adapters.mysql.errors import StatementFailed
@@ -17,6 +17,7 @@ from executor_core.index_definition import IndexDefinition
 from executor_core.metrics import Snapshot
 from executor_core.model import RunId
 from executor_core.ports import Clock
+from executor_core.surroundings import Surroundings
 from executor_core.target import BuildOrder, BuildReport, RunningChange, TargetFacts, WatchedDigest
 
 DEFAULT_LIMITS = TimeLimits()
@@ -94,6 +95,11 @@ class MySQLTarget:
                 running=running,
                 can_stage=transactions.can_be_seen(connection),
             )
+
+    def survey(self, index: IndexDefinition) -> Surroundings:
+        """Return what goes on around the table, as far as this account may see it."""
+        with self._reading() as connection:
+            return survey.survey(connection, index.table_name)
 
     def start_build(self, order: BuildOrder) -> None:
         """Send the statement, on a connection and a thread of its own, and return."""

@@ -1,0 +1,157 @@
+"""What goes on around a table: read in a handful of short statements, none of which reads a row of any table.
+
+Whatever the account may not see, or the server does not know, is None: each look stands for itself.
+"""
+
+from collections.abc import Sequence
+
+from executor_adapters.mysql.connection import Connection, Row
+from executor_adapters.mysql.errors import Reaction, StatementFailed
+from executor_adapters.mysql.grants import account
+from executor_adapters.mysql.locks import Guarded, lock_view
+from executor_core.flavor import Flavor
+from executor_core.surroundings import Account, Cluster, Surroundings
+
+LONG_S = 60
+"""From how many seconds on an open transaction is a long one."""
+LOCK_HELD_S = 1
+"""From how many seconds on a lock of the table is told."""
+
+_STATUS = ("Threads_running", "Uptime", "Performance_schema_digest_lost", "Com_stmt_execute", "Questions")
+_VARIABLES = (
+    "innodb_online_alter_log_max_size",
+    "innodb_page_size",
+    "innodb_buffer_pool_size",
+    "innodb_tmpdir",
+    "tmpdir",
+    "datadir",
+    "wsrep_on",
+)
+_WRITES = (
+    "SELECT COUNT_INSERT + COUNT_UPDATE + COUNT_DELETE FROM performance_schema.table_io_waits_summary_by_table"
+    " WHERE OBJECT_TYPE = 'TABLE' AND OBJECT_SCHEMA = %s AND OBJECT_NAME = %s"
+)
+_REPLICAS = "SELECT COUNT(*) FROM performance_schema.threads WHERE PROCESSLIST_COMMAND LIKE 'Binlog Dump%%'"
+_GROUP = (
+    "SELECT COUNT(*) FROM performance_schema.replication_group_members WHERE MEMBER_STATE IN ('ONLINE', 'RECOVERING')"
+)
+_CHANGES = """
+    SELECT SUBSTRING_INDEX(TRIM(PROCESSLIST_INFO), ' ', 1), PROCESSLIST_USER, PROCESSLIST_HOST, PROCESSLIST_ID,
+        PROCESSLIST_TIME
+    FROM performance_schema.threads
+    WHERE PROCESSLIST_ID <> CONNECTION_ID() AND LOCATE(%s, PROCESSLIST_INFO) > 0
+        AND LOCATE('executor:run=', PROCESSLIST_INFO) = 0 AND PROCESSLIST_DB <=> %s
+        AND PROCESSLIST_INFO REGEXP '^[[:space:]]*(ALTER|CREATE|DROP|OPTIMIZE|RENAME|REPAIR|TRUNCATE)[[:space:]]'
+    ORDER BY PROCESSLIST_TIME DESC
+"""
+_TRANSACTIONS_MYSQL = """
+    SELECT 'a transaction', t.PROCESSLIST_USER, t.PROCESSLIST_HOST, t.PROCESSLIST_ID, x.TIMER_WAIT / 1e12 AS age_s
+    FROM performance_schema.events_transactions_current x
+    JOIN performance_schema.threads t ON t.THREAD_ID = x.THREAD_ID
+    WHERE x.STATE = 'ACTIVE' AND t.PROCESSLIST_ID <> CONNECTION_ID() AND x.TIMER_WAIT >= %s * 1e12
+    ORDER BY age_s DESC
+"""
+_TRANSACTIONS_ANY = """
+    SELECT 'a transaction', p.USER, p.HOST, x.trx_mysql_thread_id,
+        TIMESTAMPDIFF(SECOND, x.trx_started, NOW()) AS age_s
+    FROM information_schema.INNODB_TRX x
+    JOIN information_schema.PROCESSLIST p ON p.ID = x.trx_mysql_thread_id
+    WHERE x.trx_mysql_thread_id <> CONNECTION_ID() AND x.trx_started <= NOW() - INTERVAL %s SECOND
+    ORDER BY age_s DESC
+"""
+
+
+def survey(connection: Connection, table_name: str) -> Surroundings:
+    """Return what goes on around a table of the connection's schema."""
+    table = connection.table_name(table_name)
+    status = _named_numbers(connection, "STATUS", _STATUS)
+    variables: dict[str, str] = dict(_rows(connection, _show("VARIABLES", _VARIABLES)) or ())
+    uptime, asked, prepared = (status.get(name) for name in ("Uptime", "Questions", "Com_stmt_execute"))
+    written = _number(connection, _WRITES, connection.database, table)
+    view = lock_view(connection)
+    holders = view.holders(connection, Guarded.table_of(connection, table_name))
+    xa = _rows(connection, "XA RECOVER")
+    return Surroundings(
+        account=_account(connection, table),
+        proxied=connection.relayed,
+        cluster=_cluster(connection, variables),
+        replicas=_number(connection, _REPLICAS),
+        digests_lost=status.get("Performance_schema_digest_lost"),
+        prepared_share=None if not asked or prepared is None else prepared / asked,
+        threads_running=status.get("Threads_running"),
+        long_transactions=_transactions(connection),
+        lock_holders=None
+        if holders is None
+        else tuple(str(holder) for holder in holders if holder.age_s is None or holder.age_s >= LOCK_HELD_S),
+        prepared_xa=None if xa is None else len(xa),
+        changes=_words(_rows(connection, _CHANGES, table, connection.database)),
+        blind_spot=view.blind_spot,
+        writes_per_second=None if not uptime or written is None else written / uptime,
+        online_log_bytes=_as_number(variables.get("innodb_online_alter_log_max_size")),
+        page_bytes=_as_number(variables.get("innodb_page_size")),
+        buffer_pool_bytes=_as_number(variables.get("innodb_buffer_pool_size")),
+        sort_folder=variables.get("innodb_tmpdir") or variables.get("tmpdir"),
+        data_folder=variables.get("datadir"),
+    )
+
+
+def _account(connection: Connection, table: str) -> Account | None:
+    lines = _rows(connection, "SHOW GRANTS")  # with those of the roles that are active
+    if lines is None:
+        return None
+    if connection.dialect.flavor is Flavor.MARIADB:
+        lines += _rows(connection, "SHOW GRANTS FOR PUBLIC") or []
+    return account([str(line) for (line,) in lines], connection.database, table)
+
+
+def _cluster(connection: Connection, variables: dict[str, str]) -> Cluster | None:
+    if variables.get("wsrep_on") == "ON":
+        return Cluster.GALERA
+    if connection.dialect.flavor is Flavor.MYSQL and _number(connection, _GROUP):
+        return Cluster.GROUP_REPLICATION
+    return None
+
+
+def _transactions(connection: Connection) -> tuple[str, ...] | None:
+    if connection.dialect.flavor is Flavor.MYSQL:
+        seen = _words(_rows(connection, _TRANSACTIONS_MYSQL, LONG_S))
+        if seen is not None:
+            return seen
+    return _words(_rows(connection, _TRANSACTIONS_ANY, LONG_S))
+
+
+def _words(rows: Sequence[Row] | None) -> tuple[str, ...] | None:
+    if rows is None:
+        return None
+    return tuple(
+        f"{what} of {user or 'a system thread'}@{host or 'localhost'} (connection {connection_id}, for {age_s:.0f} s)"
+        for what, user, host, connection_id, age_s in rows
+    )
+
+
+def _named_numbers(connection: Connection, what: str, names: Sequence[str]) -> dict[str, int]:
+    rows = _rows(connection, _show(what, names)) or ()
+    return {str(name): number for name, value in rows if (number := _as_number(value)) is not None}
+
+
+def _show(what: str, names: Sequence[str]) -> str:
+    return f"SHOW GLOBAL {what} WHERE Variable_name IN ({', '.join(repr(name) for name in names)})"
+
+
+def _number(connection: Connection, sql: str, *args: object) -> int | None:
+    rows = _rows(connection, sql, *args)
+    return None if not rows else _as_number(rows[0][0])
+
+
+def _as_number(value: object) -> int | None:
+    return int(str(value)) if str(value).isdecimal() else None
+
+
+def _rows(connection: Connection, sql: str, *args: object) -> list[Row] | None:
+    """Return what a statement reads, or None where that is refused or takes too long."""
+    try:
+        return connection.rows(sql, *args)
+    except StatementFailed as failure:
+        if failure.reaction in (Reaction.LOST, Reaction.UNAVAILABLE):
+            raise
+        return None
