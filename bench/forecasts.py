@@ -88,7 +88,8 @@ def measure(
     )
     index = parse_index_definition(table, index_name, columns)
     began = time.monotonic()
-    expected = plan_run(run, target).forecast
+    plan = plan_run(run, target)
+    expected, arithmetic = plan.forecast, target.survey(index).arithmetic
     planned_s = time.monotonic() - began
     assert expected is not None
     marker = Marker(RunId("bench"), 1)
@@ -111,6 +112,7 @@ def measure(
         f"| {table} | {', '.join(columns)} | {expected.index_bytes / 1e6:.1f} MB | {size / 1e6:.1f} MB |"
         f" {expected.index_bytes / float(size):.2f} | {expected_s:.1f} s | {took_s:.1f} s | {expected_s / took_s:.2f} |"
         f" {planned_s:.2f} s |",
+        arithmetic,
         flush=True,
     )
 

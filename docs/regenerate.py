@@ -3,7 +3,8 @@
 import ast
 from pathlib import Path
 
-from executor_core.lifecycle import state_diagram
+from executor_core.lifecycle import Phase, state_diagram
+from executor_core.preflight import CHECKS
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("executor_core", "executor_adapters")
@@ -15,7 +16,16 @@ def generated_parts() -> dict[Path, dict[str, str]]:
     return {
         ROOT / "README.md": {"state diagram": f"```mermaid\n{state_diagram()}\n```\n"},
         ROOT / "docs" / "architecture.md": maps,
+        ROOT / "docs" / "preflight.md": {"list of checks": list_of_checks()},
     }
+
+
+def list_of_checks() -> str:
+    """Return a table of the checks before a run, in their order."""
+    lines = ["| code | severity | what it is about |", "|---|---|---|"]
+    for check in CHECKS[Phase.CHECKING]:
+        lines.append(f"| `{check.code}` | {check.severity.replace('_', ' ')} | {check.what.replace('``', '`')} |")
+    return "\n".join(lines) + "\n"
 
 
 def with_parts(document: str, parts: dict[str, str]) -> str:

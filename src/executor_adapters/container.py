@@ -14,6 +14,7 @@ from executor_adapters.checkpoints.archive import FileEvidenceArchive
 from executor_adapters.checkpoints.sqlite import SqliteJournal
 from executor_adapters.clock import SystemClock, system_jitter
 from executor_adapters.connections import Connections, read_connections
+from executor_adapters.lease_keeper import ThreadedLeaseKeeper
 from executor_adapters.memory import FakeWorld
 from executor_adapters.mysql.database import MySQLTarget
 from executor_adapters.mysql.url import MySQLUrl
@@ -76,6 +77,9 @@ class Production(containers.DeclarativeContainer):
     evidence_dir: providers.Provider[Path] = providers.Callable(_evidence_dir, settings)
     journal: providers.Provider[SqliteJournal] = providers.ThreadSafeSingleton(SqliteJournal, state_dir)
     archive: providers.Provider[FileEvidenceArchive] = providers.ThreadSafeSingleton(FileEvidenceArchive, evidence_dir)
+    lease_keeper: providers.Provider[ThreadedLeaseKeeper] = providers.ThreadSafeSingleton(
+        ThreadedLeaseKeeper, control_plane, clock
+    )
     ports: providers.Provider[Ports] = providers.ThreadSafeSingleton(
         Ports,
         control_plane=control_plane,
@@ -86,6 +90,7 @@ class Production(containers.DeclarativeContainer):
         clock=clock,
         jitter=providers.Object(system_jitter),
         observer=observer,
+        lease_keeper=lease_keeper,
     )
     pacing: providers.Provider[Pacing] = providers.Callable(Settings.pacing, settings)
     verification: providers.Provider[Policy] = providers.ThreadSafeSingleton(Policy)
@@ -111,7 +116,7 @@ def production(settings: Settings, *observers: Observer) -> Generator[Production
         observer=providers.Object(SeveralObservers([LoggingObserver(), *observers])),
     )
     with ExitStack() as opened:
-        for part in (container.journal(), container.control_plane(), container.connections()):
+        for part in (container.journal(), container.control_plane(), container.connections(), container.lease_keeper()):
             opened.callback(part.close)
         yield container
 

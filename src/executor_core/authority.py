@@ -4,23 +4,23 @@ from datetime import timedelta
 
 from executor_core.carrying import Carried, Ports
 from executor_core.errors import LeaseLost, Refused, Unavailable
-from executor_core.lease import Claim, Lease
+from executor_core.lease import Lease
 from executor_core.lifecycle import Event, Phase, next_phase
 from executor_core.messages import Draft
-from executor_core.model import AuditAction, RunId, WorkerId
-from executor_core.ports import Message
+from executor_core.model import AuditAction, WorkerId
+from executor_core.ports import Clock, ControlPlane, Message
 from executor_core.state import ClaimOnRecord
+from executor_core.tenure import Tenure
 
-RENEWAL_RETRY = timedelta(seconds=1)
 OVERSLEPT = timedelta(seconds=10)
 """How much later than it meant to a process may look at a run, before it asks whether the run is still its own."""
-RECLAIM_SHARE = 2 / 3
-"""Where a control plane has no renewal, the run is claimed again after this share of the lease."""
 
 
-def claim_on_record(claim: Claim, ports: Ports) -> ClaimOnRecord:
-    """Return what the state keeps of a claim."""
-    ends_at = None if claim.length is None else ports.clock.now() + claim.length
+def claim_on_record(lease: Lease, ports: Ports) -> ClaimOnRecord:
+    """Return what the state keeps of a lease: its end is an estimate, by this machine's wall clock."""
+    claim, ends_at = lease.claim, None
+    if lease.trusted_until is not None:
+        ends_at = ports.clock.now() + (lease.trusted_until - ports.clock.monotonic())
     return ClaimOnRecord(worker_id=claim.worker_id, fencing_token=claim.fencing_token, ends_at=ends_at)
 
 
@@ -42,15 +42,21 @@ def claim_run(carried: Carried, ports: Ports, worker_id: WorkerId) -> str | None
         key = f"{entry.key}:claim:{ports.clock.now():%Y%m%dT%H%M%S.%f}:{worker_id}"
         ports.outbox.append(Message(key=key, run_id=entry.run_id, kind=entry.kind, body=entry.body))
         return str(error)
-    carried.lease = Lease(claim=claim, asked_at=asked_at)
-    carried.state = state.model_copy(update={"claim": claim_on_record(claim, ports)})
+    carried.tenure = Tenure(Lease(claim=claim, asked_at=asked_at))
+    _put_on_record(carried, carried.tenure.lease, ports)
     return None
+
+
+def _put_on_record(carried: Carried, lease: Lease, ports: Ports) -> None:
+    """Let the state that is stored next name the lease that it is stored under."""
+    carried.lease_on_record = lease
+    carried.state = carried.state.model_copy(update={"claim": claim_on_record(lease, ports)})
 
 
 def announce_claim(carried: Carried, ports: Ports) -> Draft:
     """Return the draft that records a claim: of a fresh run, or of one that another process had begun."""
-    state, lease = carried.state, carried.lease
-    token = None if lease is None else lease.claim.fencing_token
+    state, tenure = carried.state, carried.tenure
+    token = None if tenure is None else tenure.lease.claim.fencing_token
     fresh = state.phase is Phase.SCHEDULED
     action = AuditAction.RUN_CLAIMED if fresh else AuditAction.RUN_TAKEN_OVER
     changes = {"phase": next_phase(state.phase, Event.CLAIM_GRANTED)} if fresh else {"taken_over": True}
@@ -59,59 +65,50 @@ def announce_claim(carried: Carried, ports: Ports) -> Draft:
 
 
 def keep_lease(carried: Carried, ports: Ports) -> None:
-    """Renew the lease when that is due. Raises `LeaseLost` when it is another's or has run out."""
-    lease = carried.lease
-    if lease is None:
+    """Make sure of the lease before the next action. Raises `LeaseLost` when it is another's or has run out.
+
+    It is renewed here where nobody does that beside the run's steps, or where only another claim can renew it.
+    """
+    tenure = carried.tenure
+    if tenure is None:
         return
     monotonic = ports.clock.monotonic()
-    due = renewal_due(lease)
-    if lease.claim.length is None:
-        _claim_after_oversleeping(carried, ports, lease, monotonic)
-    elif due is not None and monotonic >= max(due, carried.renew_after or due):
-        _renew(carried, ports, lease, monotonic)
-    if carried.lease is None or not carried.lease.holds(ports.clock.monotonic()):
-        raise LeaseLost(f"the lease of run {carried.state.run.id} ended and could not be renewed")
+    claim = tenure.lease.claim
+    if claim.length is None:
+        _claim_after_oversleeping(carried, ports, tenure, monotonic)
+    elif (ports.lease_keeper is None or not claim.renewable) and tenure.is_due(monotonic):
+        renew(tenure, ports.control_plane, ports.clock)
+    tenure.check(ports.clock.monotonic())
+    if (lease := tenure.lease) is not carried.lease_on_record:
+        _put_on_record(carried, lease, ports)
 
 
-def _claim_after_oversleeping(carried: Carried, ports: Ports, lease: Lease, monotonic: timedelta) -> None:
+def renew(tenure: Tenure, control_plane: ControlPlane, clock: Clock) -> None:
+    """Try once to renew a lease; what came of it is in the tenure, whatever it was."""
+    claim, asked_at = tenure.lease.claim, clock.monotonic()
+    try:
+        # Of the six calls only the claim itself can tell whether the run is still ours.
+        again = control_plane.renew(claim) if claim.renewable else control_plane.claim(claim.run_id, claim.worker_id)
+    except Unavailable as error:
+        tenure.unanswered(asked_at, error.retry_after)
+    except Refused as error:
+        tenure.refused(str(error), asked_at)
+    except LeaseLost as lost:
+        tenure.lose(str(lost))
+    else:
+        tenure.renewed(again, asked_at)
+
+
+def _claim_after_oversleeping(carried: Carried, ports: Ports, tenure: Tenure, monotonic: timedelta) -> None:
     """Where nobody said how long a lease is, a process that was stopped can't know whether it still has one."""
     overslept = carried.expected_by is not None and monotonic - carried.expected_by > OVERSLEPT
     carried.expected_by = monotonic
     if not overslept:
         return
+    held = tenure.lease.claim
     try:
-        claim = ports.control_plane.claim(RunId(lease.claim.run_id), lease.claim.worker_id)
+        claim = ports.control_plane.claim(held.run_id, held.worker_id)
     except (Unavailable, Refused) as error:
-        raise LeaseLost(
-            f"this process stood still, and may not go on with run {lease.claim.run_id}: {error}"
-        ) from error
-    carried.lease = Lease(claim=claim, asked_at=monotonic)
-
-
-def renewal_due(lease: Lease) -> timedelta | None:
-    """Return the monotonic time at which the lease should be renewed, by renewal or by another claim."""
-    if lease.claim.length is None:
-        return None
-    return lease.renewal_due_at() or lease.asked_at + lease.claim.length * RECLAIM_SHARE
-
-
-def _renew(carried: Carried, ports: Ports, lease: Lease, asked_at: timedelta) -> None:
-    claim = lease.claim
-    try:
-        if claim.renewable:
-            renewed = ports.control_plane.renew(claim)
-        else:
-            # Of the six calls only the claim itself can tell whether the run is still ours. Before the lease ends,
-            # "no" may only mean that we hold it; after it, "no" means that somebody else does.
-            renewed = ports.control_plane.claim(RunId(claim.run_id), claim.worker_id)
-    except Unavailable:
-        carried.renew_after = asked_at + RENEWAL_RETRY
-        return
-    except Refused as error:
-        if not lease.holds(asked_at):
-            raise LeaseLost(f"the run {claim.run_id} is somebody else's now: {error}") from error
-        carried.renew_after = lease.trusted_until
-        return
-    carried.renew_after = None
-    carried.lease = Lease(claim=renewed, asked_at=asked_at)
-    carried.state = carried.state.model_copy(update={"claim": claim_on_record(renewed, ports)})
+        tenure.lose(f"this process stood still, and may not go on with run {held.run_id}: {error}")
+    else:
+        tenure.renewed(claim, monotonic)

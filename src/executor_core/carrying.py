@@ -18,18 +18,21 @@ from executor_core.ports import (
     ControlPlane,
     EvidenceArchive,
     Jitter,
+    LeaseKeeper,
     Observer,
     Outbox,
     TargetDatabase,
 )
 from executor_core.state import RunState
+from executor_core.tenure import Tenure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
     """The outside, as the engine knows it. `target` returns the database of a connection id.
 
-    `target` raises `InvalidInput` for a connection id that is not configured.
+    `target` raises `InvalidInput` for a connection id that is not configured. Without a `lease_keeper` leases are
+    renewed between the actions of their runs, so that a call that takes long may cost a run its lease.
     """
 
     control_plane: ControlPlane
@@ -40,6 +43,7 @@ class Ports:
     clock: Clock
     jitter: Jitter
     observer: Observer
+    lease_keeper: LeaseKeeper | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +64,11 @@ class Carried:
     state: RunState
     index: IndexDefinition
     target: TargetDatabase
-    lease: Lease | None = None
+    tenure: Tenure | None = None
+    lease_on_record: Lease | None = None
+    """The lease that the state names as the one under which it was written."""
     expected_by: timedelta | None = None
     """The monotonic time by which this process meant to look at the run again."""
-    renew_after: timedelta | None = None
-    """The monotonic time before which a failed renewal is not tried again."""
     sight: Sight = field(default_factory=Sight)
     delivery: Delivery = field(default_factory=Delivery)
     lost: str | None = None

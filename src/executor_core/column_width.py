@@ -38,8 +38,8 @@ PAGE_FILL = 15 / 16
 """How full InnoDB makes a page of rows that come in order."""
 USUAL_LONGEST = 64
 """How long a value of a type may be of which that is not known."""
-LONGEST = 65536
-"""No column is taken to hold more than this on average."""
+LONGEST = 1000
+"""Columns that may be longer are not taken to hold more than those of this length."""
 
 
 def fixed_bytes(column: ColumnFacts) -> int | None:

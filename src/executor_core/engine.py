@@ -32,7 +32,7 @@ from executor_core.actions import (
     Wait,
     WatchBuild,
 )
-from executor_core.authority import announce_claim, claim_run, keep_lease, renewal_due
+from executor_core.authority import announce_claim, claim_run, keep_lease
 from executor_core.carrying import (
     Carried,
     Finished,
@@ -47,6 +47,7 @@ from executor_core.delivery import Delivery, deliver_pending
 from executor_core.effects import STOP_POLL, Effects
 from executor_core.errors import (
     CheckpointUnusable,
+    ExecutorError,
     InvalidInput,
     LeaseLost,
     OutcomeUnknown,
@@ -92,7 +93,7 @@ class Engine:
         if (carried := self._carried.get(run_id)) is None:
             state = self._stored(run) or self._new(run)
             if state.finished:
-                return self._recall(state)
+                return self.recall(state)
             target = self._ports.target(ConnectionId(run.connection_id))
             try:
                 index = index_in_scope(run)
@@ -103,8 +104,13 @@ class Engine:
             self._carried[run_id] = carried
         step = self._step(carried)
         if not isinstance(step, Waiting):
-            self._carried.pop(run_id, None)
+            self._forget(carried)
         return step
+
+    def holds(self, run: ExecutionRun) -> bool:
+        """Whether this process has claimed `run` and not let go of it yet."""
+        carried = self._carried.get(RunId(run.id))
+        return carried is not None and carried.tenure is not None
 
     def leave(self, run: ExecutionRun) -> bool:
         """Let go of a run so that another worker can go on; return whether nothing of ours is under way any more.
@@ -116,14 +122,21 @@ class Engine:
             return True
         if not self._build_ended(carried):
             return False
-        if carried.lease is not None and carried.lost is None:
-            try:
+        try:
+            if carried.tenure is not None and carried.lost is None and carried.tenure.lost is None:
                 self._deliver(carried)
-                self._ports.control_plane.release(carried.lease.claim)
-            except (Unavailable, Refused, LeaseLost) as error:
-                self._effects.tell(carried, "lease.release_failed", error=str(error))
-        self._carried.pop(RunId(run.id), None)
+                self._ports.control_plane.release(carried.tenure.lease.claim)
+        except ExecutorError as error:
+            self._effects.tell(carried, "lease.release_failed", error=str(error))
+        finally:
+            self._forget(carried)
         return True
+
+    def _forget(self, carried: Carried) -> None:
+        """Let the run out of this process's hands, and its lease."""
+        self._carried.pop(carried.state.run_id, None)
+        if carried.tenure is not None and self._ports.lease_keeper is not None:
+            self._ports.lease_keeper.let_go(carried.tenure)
 
     # --- beginning and ending ----------------------------------------------------------------------------------------
 
@@ -148,10 +161,10 @@ class Engine:
         """End a run that is out of scope: told, and nothing else."""
         draft = refused_by_scope(state, why, self._ports.clock.now())
         self._ports.checkpoints.save(draft.state, draft.messages)
-        return self._recall(draft.state)
+        return self.recall(draft.state)
 
-    def _recall(self, state: RunState) -> Finished:
-        """Finish a run whose end is on record, telling what was not told yet."""
+    def recall(self, state: RunState) -> Finished:
+        """Finish a run whose end is on record, telling once what was not told yet."""
         self._tell_again(state, Delivery())
         return self._finished(state)
 
@@ -236,10 +249,10 @@ class Engine:
     def _advance(self, carried: Carried) -> Step:
         for _ in range(ACTIONS_AT_ONCE):
             keep_lease(carried, self._ports)
-            told = carried.lease is None or self._deliver(carried)
+            told = carried.tenure is None or self._deliver(carried)
             if carried.state.finished:
                 return self._finish(carried, told=told)
-            if carried.lease is None:
+            if carried.tenure is None:
                 if (refused := self._claim(carried)) is not None:
                     return NotClaimed(refused)
                 continue
@@ -262,6 +275,8 @@ class Engine:
             self._effects.tell(carried, "claim.refused", reason=refused)
             self._tell_again(carried.state, Delivery())
             return refused
+        if carried.tenure is not None and self._ports.lease_keeper is not None:
+            self._ports.lease_keeper.keep(carried.tenure, lambda: self._lost(carried))
         self._effects.record(carried, announce_claim(carried, self._ports))
         self._effects.tell(carried, "run.claimed", phase=carried.state.phase)
         return None
@@ -270,8 +285,8 @@ class Engine:
         try:
             return deliver_pending(
                 run_id=carried.state.run_id,
-                claim=None if carried.lease is None else carried.lease.claim,
-                with_authority=carried.lease is not None,
+                claim=None if carried.tenure is None else carried.tenure.lease.claim,
+                with_authority=carried.tenure is not None,
                 control_plane=self._ports.control_plane,
                 outbox=self._ports.outbox,
                 delivery=carried.delivery,
@@ -297,12 +312,19 @@ class Engine:
         return Waiting(self._ports.clock.now() + max(retry, timedelta(0)), carried.state)
 
     def _no_later_than_renewal(self, carried: Carried, until: datetime) -> datetime:
-        lease = carried.lease
-        due = None if lease is None else renewal_due(lease)
+        tenure = carried.tenure
+        if tenure is None or (self._ports.lease_keeper is not None and tenure.lease.claim.renewable):
+            return until
+        due = tenure.due_at()
         if due is None:
             return until
-        due = max(due, carried.renew_after or due)
         return min(until, self._ports.clock.now() + max(due - self._ports.clock.monotonic(), timedelta(0)))
+
+    def _lost(self, carried: Carried) -> None:
+        """End the statement of a run whose lease was lost, on the keeper's thread: its own may be held up."""
+        self._effects.tell(carried, "lease.lost", error=None if carried.tenure is None else carried.tenure.lost)
+        if carried.sight.building:
+            self._end_own_build(carried)
 
     def _give_up(self, carried: Carried, why: str) -> Step:
         """Touch nothing more; only a build of this process is ended, and waited for."""
@@ -313,17 +335,15 @@ class Engine:
     def _build_ended(self, carried: Carried) -> bool:
         """Whether no build of this process is under way; one that is, is stopped on the server."""
         if carried.sight.building and carried.target.build_report(carried.index) is None:
-            self._stop_own_build(carried)
+            self._end_own_build(carried)
             return False
         carried.sight.building = False
         return True
 
-    def _stop_own_build(self, carried: Carried) -> None:
+    def _end_own_build(self, carried: Carried) -> None:
         """End the build of this process on the server, as far as that can be done in one go."""
         try:
-            change = carried.target.running_change(carried.index)
-            if change is not None and change.belongs_to(carried.state.run_id):
-                carried.target.stop_build(change)
+            carried.target.end_own_build(carried.index)
         except (Unavailable, Refused, OutcomeUnknown) as error:
             self._effects.tell(carried, "build.stop_failed", error=str(error))
 

@@ -14,6 +14,8 @@ text:
 ========================  ================================================================
 """
 
+from datetime import timedelta
+
 
 class ExecutorError(Exception):
     """The root of every error this library raises on purpose.
@@ -32,10 +34,17 @@ class InvalidInput(ExecutorError):
 
 
 class Unavailable(ExecutorError):
-    """The other side could not be reached or was busy; nothing happened, so the call may be repeated."""
+    """The other side could not be reached or was busy; nothing happened, so the call may be repeated.
+
+    `retry_after` is how long the other side asked to be left alone, where it said so.
+    """
 
     code = "unavailable"
     retryable = True
+
+    def __init__(self, message: str = "", *, retry_after: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class Refused(ExecutorError):

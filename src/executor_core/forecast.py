@@ -8,26 +8,35 @@ import math
 from dataclasses import dataclass
 from datetime import timedelta
 
-from executor_core.column_width import PAGE_FILL, average_bytes, fixed_bytes
+from executor_core.column_width import average_bytes, fixed_bytes
 from executor_core.flavor import Flavor
 from executor_core.index_definition import IndexDefinition, KeyPart
-from executor_core.surroundings import Surroundings
+from executor_core.surroundings import UNSEEN, Surroundings
 from executor_core.target import ColumnFacts, TableFacts, TargetFacts
 
 ENTRY_OVERHEAD = 5
 ROW_ID_BYTES = 6
+INDEX_FILL = 0.875
+"""How full the pages of an index are, with those that are reserved for it."""
 LEAST_BYTES = 16384
 ROOM_FACTOR = 2.2
 """How many times its size an index takes in files while it is built."""
 LOGGED_TWICE = 2
 """A changed key is a deletion and an insertion in the log of a build."""
+MOST_SLOWER = 20.0
+"""A machine is taken to be at most so much slower, or quicker, than the one on which these figures were found."""
 COLD_BYTES_PER_SECOND = 100e6
 """How fast a table is read that does not fit into memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildSpeed:
-    """What a build costs: to begin with, for a million rows, for a million bytes of keys, for a million texts."""
+    """What a build costs: to begin with, for a million rows, for a million bytes of keys, for a million texts.
+
+    All that on a machine that takes as long as `arithmetic` for `Surroundings.arithmetic`.
+    """
+
+    arithmetic: timedelta
 
     start: timedelta
     rows: timedelta
@@ -37,12 +46,14 @@ class BuildSpeed:
 
 SPEED = {
     Flavor.MYSQL: BuildSpeed(
+        arithmetic=timedelta(milliseconds=20),
         start=timedelta(milliseconds=50),
         rows=timedelta(milliseconds=1200),
         key_bytes=timedelta(milliseconds=20),
         texts=timedelta(milliseconds=2000),
     ),
     Flavor.MARIADB: BuildSpeed(
+        arithmetic=timedelta(milliseconds=20),
         start=timedelta(milliseconds=50),
         rows=timedelta(milliseconds=800),
         key_bytes=timedelta(milliseconds=20),
@@ -71,13 +82,13 @@ def forecast(facts: TargetFacts, index: IndexDefinition) -> Forecast | None:
     columns = {} if table is None else {column.name.casefold(): column for column in table.columns}
     if table is None or any(part.column.casefold() not in columns for part in index.key_parts):
         return None
-    widths = average_bytes(table)
+    surroundings = facts.surroundings or UNSEEN
+    widths = average_bytes(table) | dict(surroundings.text_bytes)
     keys = [_stored_bytes(part, columns[part.column.casefold()], widths) for part in index.key_parts]
     entry = sum(keys) + _row_pointer_bytes(table, index, columns, widths) + ENTRY_OVERHEAD
-    size = max(LEAST_BYTES, int(table.rows * entry / PAGE_FILL))
+    size = max(LEAST_BYTES, int(table.rows * entry / INDEX_FILL))
     texts = sum(fixed_bytes(columns[part.column.casefold()]) is None for part in index.key_parts)
-    surroundings = facts.surroundings or Surroundings()
-    build_time = _build_time(facts.server.flavor, table, sum(keys), texts, surroundings.buffer_pool_bytes)
+    build_time = _build_time(facts.server.flavor, table, sum(keys), texts, surroundings)
     writes = surroundings.writes_per_second
     return Forecast(
         index_bytes=size,
@@ -109,11 +120,13 @@ def _row_pointer_bytes(
 
 
 def _build_time(
-    flavor: Flavor, table: TableFacts, key_bytes: float, texts: int, buffer_pool_bytes: int | None
+    flavor: Flavor, table: TableFacts, key_bytes: float, texts: int, surroundings: Surroundings
 ) -> timedelta:
-    """Return the time to read the table once, and to sort and to insert its keys."""
+    """Return the time to read the table once, and to sort and to insert its keys, at the speed of the moment."""
     speed = SPEED[flavor]
     by_million = speed.rows + speed.key_bytes * key_bytes + speed.texts * texts
     sorting = math.log2(max(2, table.rows)) / math.log2(1_000_000)
-    cold = max(0, table.data_bytes - (buffer_pool_bytes or table.data_bytes)) / COLD_BYTES_PER_SECOND
-    return speed.start + by_million * (table.rows / 1_000_000) * sorting + timedelta(seconds=cold)
+    slower = 1.0 if surroundings.arithmetic is None else surroundings.arithmetic / speed.arithmetic
+    cold = max(0, table.data_bytes - (surroundings.buffer_pool_bytes or table.data_bytes)) / COLD_BYTES_PER_SECOND
+    work = speed.start + by_million * (table.rows / 1_000_000) * sorting
+    return work * min(max(slower, 1 / MOST_SLOWER), MOST_SLOWER) + timedelta(seconds=cold)

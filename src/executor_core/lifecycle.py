@@ -2,7 +2,7 @@
 
 A *phase* is what the executor is doing; a *status* is what the control plane is told. Each phase has one
 status. A pair of phase and event that the table does not hold is an error, so nothing ever leaves a terminal
-phase: the terminal phases are those that the table never leaves.
+phase: the terminal phases are those that the table never leaves. What a person may do after that is a table of its own.
 """
 
 from collections.abc import Mapping
@@ -145,12 +145,26 @@ STATUS: Mapping[Phase, ExecutionStatus] = MappingProxyType(
     }
 )
 
+BY_HAND: Mapping[tuple[Phase, Event], Phase] = MappingProxyType(
+    {
+        (P.COMPLETED, E.INDEX_DROPPED): P.ROLLED_BACK,
+        (P.FAILED, E.INDEX_DROPPED): P.ROLLED_BACK,
+        (P.REQUIRES_MANUAL, E.INDEX_DROPPED): P.ROLLED_BACK,
+    }
+)
+"""What a person may still do with a run that has ended: take its index back. No worker goes one of these ways."""
+
 TERMINAL_PHASES: frozenset[Phase] = frozenset(Phase) - {phase for phase, _ in TRANSITIONS}
 
 STATUS_TRANSITIONS: frozenset[tuple[ExecutionStatus, ExecutionStatus]] = frozenset(
     (STATUS[before], STATUS[after]) for (before, _), after in TRANSITIONS.items() if STATUS[before] != STATUS[after]
 )
 """The status changes that a control plane may see; every other one is refused."""
+
+STATUS_TRANSITIONS_BY_HAND: frozenset[tuple[ExecutionStatus, ExecutionStatus]] = frozenset(
+    (STATUS[before], STATUS[after]) for (before, _), after in BY_HAND.items()
+)
+"""Those that a control plane may see once a manual rollback of the run is on record as completed."""
 
 TERMINAL_STATUSES: frozenset[ExecutionStatus] = frozenset(STATUS[phase] for phase in TERMINAL_PHASES)
 

@@ -4,7 +4,7 @@ Adapters don't inherit from these. Each sentence below is held by a contract tes
 `executor_adapters.testing`, run against the in-memory fake and against the real thing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -19,6 +19,7 @@ from executor_core.model import ConnectionId, ExecutionRun, RunId, WorkerId
 from executor_core.state import RunState, WindowKind
 from executor_core.surroundings import Surroundings
 from executor_core.target import BuildOrder, BuildReport, RunningChange, TargetFacts, WatchedDigest
+from executor_core.tenure import Tenure
 
 
 class Clock(Protocol):
@@ -91,6 +92,26 @@ class ControlPlane(Protocol):
         """Return at most `limit` runs that may be claimed, the oldest first; `Refused` where there is no such call."""
         ...
 
+    def recorded_run(self, run_id: RunId) -> ExecutionRun:
+        """Return a run as the control plane has it; `Refused` where there is no such call, or no such run."""
+        ...
+
+
+class LeaseKeeper(Protocol):
+    """Renews leases beside whatever their runs do: no build, wait or slow call of theirs holds a renewal up."""
+
+    def keep(self, tenure: Tenure, lost: Callable[[], None]) -> None:
+        """Renew `tenure` whenever it is due, until it is let go.
+
+        When the control plane says that it is another's, or its time runs out, the tenure is lost and `lost` is
+        called, once, on a thread that holds up no renewal.
+        """
+        ...
+
+    def let_go(self, tenure: Tenure) -> None:
+        """Renew `tenure` no more, and don't call what was to be called when it is lost. Twice is no error."""
+        ...
+
 
 class TargetDatabase(Protocol):
     """The customer's database, one schema of one server.
@@ -113,8 +134,8 @@ class TargetDatabase(Protocol):
     def survey(self, index: IndexDefinition) -> Surroundings:
         """Return what goes on around the table of `index`: read when a change is planned, and before it begins.
 
-        What this account may not see, and what this server does not tell, is None; no privilege is needed. No row
-        of a table is read.
+        What this account may not see, and what this server does not tell, is None; no privilege is needed. Of rows,
+        only the lengths of a few texts are read.
         """
         ...
 
@@ -146,6 +167,14 @@ class TargetDatabase(Protocol):
         """End the statement of `change`, if that connection still runs it, and return without waiting.
 
         A statement that is no longer there is no error. Only statements that carry a marker are ended.
+        """
+        ...
+
+    def end_own_build(self, index: IndexDefinition) -> None:
+        """End the build of `index` that this process started, if it still runs, and return without waiting.
+
+        No statement of another process is ended, even for the same run. May be called while another call is under
+        way. Without such a build it does nothing.
         """
         ...
 

@@ -28,8 +28,11 @@ def surprises(
 
 
 def differences(before: tuple[IndexFacts, ...], after: TableFacts, index: IndexDefinition) -> tuple[str, ...]:
-    """Return a sentence for every index, ours apart, that is not what it was before the build."""
-    was = {i.name.casefold(): i for i in before if not i.is_named(index)}
+    """Return a sentence for every index that is not what it was before the build.
+
+    Left out are ours, and those that other runs of ours built: they are published and taken back at any time.
+    """
+    was = {i.name.casefold(): i for i in before if not i.is_named(index) and i.marker is None}
     now = {i.name.casefold(): i for i in after.indexes if not i.is_named(index)}
     gone = [f"the index {was[name].name!r} disappeared" for name in was if name not in now]
     changed = [f"the index {was[name].name!r} changed" for name in was if name in now and was[name] != now[name]]

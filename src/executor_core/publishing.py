@@ -12,9 +12,8 @@ from executor_core.carrying import Carried
 from executor_core.effects import Effects
 from executor_core.errors import OutcomeUnknown, Refused, Unavailable
 from executor_core.messages import Draft
-from executor_core.metrics import DigestKey, DigestRole
+from executor_core.metrics import DigestKey
 from executor_core.state import RunState, WindowKind
-from executor_core.target import WatchedDigest
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +44,13 @@ class Publishing:
         return None
 
     def foresee_plans(self, carried: Carried) -> None:
-        """Ask the optimizer what it would do; the index is useless only if it says so of statements that matter."""
+        """Ask the optimizer what it would do; the index is useless only if it says so of statements that matter.
+
+        Those are the digests that the run names: of a run that names none, nobody knows what its index is for.
+        """
         state, now = carried.state, self.effects.ports.clock.now()
-        asked = {digest.casefold() for digest in state.run.query_digests}
-        targets = [watched for watched in state.digests or () if _is_target(watched, asked)]
+        meant_for = {digest.casefold() for digest in state.run.query_digests}
+        targets = [watched for watched in state.digests or () if watched.key.digest.casefold() in meant_for]
         try:
             plans = carried.target.plans_using(carried.index, targets)
         except (Unavailable, Refused, OutcomeUnknown):
@@ -87,8 +89,3 @@ class Publishing:
         else:
             carried.sight.publish_error = None
         carried.sight.target = None
-
-
-def _is_target(watched: WatchedDigest, asked: set[str]) -> bool:
-    """Whether the index is meant for this digest: those that the run names, or else all that read the table."""
-    return watched.key.digest.casefold() in asked if asked else watched.role is DigestRole.TARGET

@@ -138,9 +138,6 @@ class RunState(BaseModel):
         transactions to be waited for are seen afresh: their ids may have meant something only to another process.
         """
         changes: dict[str, object] = {
-            "worker_id": worker_id,
-            "origin": origin_of(worker_id, at),  # the process before may still be alive, and number its messages on
-            "resumed_from": self.origin,
             "tries": 0,
             "give_up_at": None,
             "wake_at": None,
@@ -149,7 +146,13 @@ class RunState(BaseModel):
         for name, window in (("baseline", self.baseline), ("after", self.after)):
             if window is not None:
                 changes[name] = window.begun_anew(at)
-        return self.model_copy(update=changes)
+        return self.in_hands_of(worker_id, at).model_copy(update=changes)
+
+    def in_hands_of(self, worker_id: WorkerId, at: datetime) -> "RunState":
+        """This state as another process may replace it. The one before may still be alive and number its messages on:
+        so the origin is a new one."""
+        held = {"worker_id": worker_id, "origin": origin_of(worker_id, at), "resumed_from": self.origin}
+        return self.model_copy(update=held)
 
     @property
     def run_id(self) -> RunId:

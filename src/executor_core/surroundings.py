@@ -3,7 +3,9 @@
 Each is None where this account can't see it, or this server doesn't tell: that is no reason to refuse a change.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 
 
@@ -67,6 +69,10 @@ class Surroundings:
     """Rows of the table written a second, on average since the server or its counters began."""
     online_log_bytes: int | None = None
     """How much may be written to the table's new index while it is built."""
+    text_bytes: Mapping[str, float] = field(default_factory=dict[str, float])
+    """How many bytes texts of the key and of the primary key take on average, by the column's name in lower case."""
+    arithmetic: timedelta | None = None
+    """How long the server takes at the moment for a fixed piece of arithmetic: its speed, and its load."""
     page_bytes: int | None = None
     buffer_pool_bytes: int | None = None
     sort_folder: str | None = None

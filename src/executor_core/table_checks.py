@@ -97,6 +97,6 @@ def nothing_is_left_behind(case: Case) -> Iterator[str]:
     for other in () if case.table is None else case.table.indexes:
         if other.marker is not None and other.marker.run_id != case.run_id and not other.visible:
             yield (
-                f"the hidden index {other.name!r} is left from run {other.marker.run_id}: let that run be carried to "
-                "its end, or drop the index by hand"
+                f"the hidden index {other.name!r} is of run {other.marker.run_id}: unless that is still under way, let "
+                "it be carried to its end or drop the index by hand"
             )

@@ -1,7 +1,7 @@
 """The lock sentinel on real servers: what an application suffers while an index is added to its table or dropped.
 
 The stalls are asserted within wide bounds, so that a loaded machine fails nothing: what the sentinel itself says
-of the moment at which it gave way is the sharper witness, and ``bench/stalls.py`` has the figures.
+of the moment at which it gave way is the sharper witness, and ``bench/change`` has the figures.
 """
 
 import threading

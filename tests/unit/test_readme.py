@@ -69,7 +69,7 @@ def test_every_setting_is_told_with_its_option():
 
 
 def test_every_subcommand_is_told_and_has_an_example(capsys):
-    for command in ("run", "worker", "verify", "serve", "demo"):
+    for command in ("run", "worker", "verify", "serve", "token", "demo"):
         assert f"`executor {command}`" in README
         with pytest.raises(SystemExit) as ended:
             main([command, "--help"])

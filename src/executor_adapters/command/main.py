@@ -67,6 +67,11 @@ def _carry_out(arguments: argparse.Namespace) -> int:
             from executor_adapters.settings import Settings
 
             return plan(arguments, Settings.read(vars(arguments)))
+        case "rollback":
+            from executor_adapters.command.rollback import rollback
+            from executor_adapters.settings import Settings
+
+            return rollback(arguments, Settings.read(vars(arguments)))
         case "verify":
             from executor_adapters.command.verify import verify
 
@@ -75,12 +80,18 @@ def _carry_out(arguments: argparse.Namespace) -> int:
             from executor_adapters.command.serve import serve
 
             return serve(arguments)
+        case "token":
+            from executor_adapters.command.token import token
+
+            return token(arguments)
         case "demo":
             from executor_adapters.command.demo import demo
 
             return demo(arguments)
         case _:
-            raise InvalidInput("name a subcommand: run, worker, plan, verify, serve or demo (see executor --help)")
+            raise InvalidInput(
+                "name a subcommand: run, worker, plan, rollback, verify, serve, token or demo (see executor --help)"
+            )
 
 
 def _set_up_logging() -> None:
@@ -120,6 +131,15 @@ def _parser() -> argparse.ArgumentParser:
     plan.add_argument("run", metavar="RUN.json", help="the run, an ExecutionRun as JSON; - reads standard input")
     _add_run_options(plan)
 
+    rollback = _command(
+        commands, "rollback", "take the index of a run that has ended back", 'executor rollback run-1 --reason "slow"'
+    )
+    rollback.add_argument(
+        "run_id", metavar="RUN_ID", help="the run, as this state directory or the control plane has it"
+    )
+    rollback.add_argument("--reason", required=True, help="why, in your words: it goes into the records")
+    _add_run_options(rollback)
+
     verify = _command(
         commands, "verify", "reach the verdict from recorded evidence", "executor verify evidence.json --json"
     )
@@ -132,6 +152,17 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--db", default="sqlite:///executor.db", help="SQLAlchemy URL (default sqlite:///executor.db)")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
     serve.add_argument("--port", type=_port, default=3000, help="port to listen on (default 3000; 0 chooses one)")
+    serve.add_argument("--tokens", metavar="FILE", help="TOML: who may do what (EXECUTOR_TOKENS; see executor token)")
+    serve.add_argument("--allow-anyone", action="store_true", help="serve others than this machine without any token")
+
+    token = _command(
+        commands, "token", "make a token for the control plane", "executor token worker-eu --role worker >> tokens.toml"
+    )
+    token.add_argument("name", metavar="NAME", help="whose token it is, as the log of the control plane names them")
+    token.add_argument("--role", required=True, choices=("worker", "operator", "reader"), help="what it allows")
+    token.add_argument(
+        "--connection", action="append", metavar="ID", help="a connection that it is for; may be repeated (default all)"
+    )
 
     demo = _command(
         commands, "demo", "the whole job, live: a helpful index and a harmful one", "executor demo --engine memory"

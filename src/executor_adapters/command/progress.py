@@ -77,6 +77,8 @@ def _line(notice: Notice) -> str | None:
             return _PHASES.get(fields["phase"])
         case "run.claimed":
             return "taken over from another worker" if fields["phase"] != Phase.CLAIMED else None
+        case "rollback.begun":
+            return f"taking the index back by hand: {fields['reason']}"
         case "run.finished":
             return f"{fields['status']}: {fields['message']}"
         case "kill_switch.read":

@@ -5,44 +5,26 @@ reading runs with what was recorded of them, renewing and handing back a lease, 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from importlib.metadata import version
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Body, Depends, FastAPI, Header, Query, Request, Response
+from fastapi import APIRouter, Body, FastAPI, Header, Query, Request, Response
 
 from executor_adapters.clock import SystemClock
 from executor_adapters.control_plane import wire
-from executor_adapters.control_plane.bearer import RequireBearer
+from executor_adapters.control_plane.access import Backing, Operating, Reading, Working, backing_of
+from executor_adapters.control_plane.bearer import RecogniseCaller
 from executor_adapters.control_plane.body_limit import LimitBody
 from executor_adapters.control_plane.problems import DOCUMENTED, answer_with_problems
 from executor_adapters.control_plane.store import ControlPlaneStore
+from executor_adapters.control_plane.tokens import Tokens
 from executor_core.errors import InvalidInput
 from executor_core.lease import DEFAULT_LEASE, ClaimRow
 from executor_core.model import ExecutionRun, ExecutionStatus, RollbackRecord, WorkerId
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backing:
-    """What the calls work on: the store, its clock, and the lease given where nobody asks for another."""
-
-    store: ControlPlaneStore
-    now: Callable[[], datetime]
-    default_lease: timedelta
-
-    def lease_length(self, seconds: float | None) -> timedelta:
-        """Return the length that was asked for, or the default."""
-        return self.default_lease if seconds is None else timedelta(seconds=seconds)
-
-
-def _backing(request: Request) -> Backing:
-    return cast("Backing", request.app.state.backing)
-
-
-On = Annotated[Backing, Depends(_backing)]
 TokenHeader = Annotated[int | None, Header(alias="X-Fencing-Token", ge=0, le=2**31 - 1)]
 KeyHeader = Annotated[
     str | None,
@@ -58,13 +40,13 @@ def create_app(
     store: ControlPlaneStore,
     *,
     clock: Callable[[], datetime] | None = None,
-    token: str | None = None,
+    tokens: Tokens | None = None,
     default_lease: timedelta = DEFAULT_LEASE,
 ) -> FastAPI:
     """Return the ASGI application over `store`, which stays the caller's to close.
 
-    `clock` tells the time that judges every lease: the system's where none is given. With `token`, every call
-    under ``/api`` needs it as a bearer token.
+    `clock` tells the time that judges every lease: the system's where none is given. `tokens` say who may call what
+    under ``/api``; without them everybody may call everything.
     """
     app = FastAPI(
         title="Executor reference control plane",
@@ -76,35 +58,38 @@ def create_app(
         app.include_router(router)
     answer_with_problems(app)
     app.add_middleware(LimitBody)
-    if token is not None:
-        app.add_middleware(RequireBearer, token=token)
+    app.add_middleware(RecogniseCaller, tokens=tokens or Tokens())
     return app
 
 
 @six_calls.get("/kill-switch")
-def read_kill_switch(on: On, connection_id: Annotated[wire.Id, Query()], response: Response) -> wire.KillSwitchState:
+def read_kill_switch(
+    on: Reading, connection_id: Annotated[wire.Id, Query()], response: Response
+) -> wire.KillSwitchState:
     """Say whether the global switch and that of the connection are on."""
+    on.check_connection(connection_id)
     response.headers["Cache-Control"] = "no-store"
     return on.store.kill_switch(connection_id)
 
 
 @six_calls.post("/kill-switch")
-def set_kill_switch(on: On, setting: wire.KillSwitchSetting) -> wire.StoredKillSwitch:
+def set_kill_switch(on: Operating, setting: wire.KillSwitchSetting) -> wire.StoredKillSwitch:
     """Turn the switch of a connection on or off: the global one where none is named."""
+    on.check_connection(setting.connection_id)
     return on.store.set_kill_switch(setting.connection_id, active=setting.active, reason=setting.reason, now=on.now())
 
 
 @six_calls.post("/executions/{run_id}/claim")
-def claim(on: On, run_id: str, body: wire.ClaimRequest) -> wire.GrantedLease:
+def claim(on: Working, run_id: str, body: wire.ClaimRequest) -> wire.GrantedLease:
     """Claim a run that nobody holds. The same worker again, within its lease, renews it."""
-    length = on.lease_length(body.lease_seconds)
+    length = on.backing.lease_length(body.lease_seconds)
     row, status = on.store.claim(run_id, WorkerId(body.worker_id), length=length, now=on.now())
     return _lease(run_id, row, status, length)
 
 
 @six_calls.patch("/executions/{run_id}/status")
 def change_status(
-    on: On, run_id: str, body: wire.StatusChangeRequest, token: TokenHeader = None, key: KeyHeader = None
+    on: Working, run_id: str, body: wire.StatusChangeRequest, token: TokenHeader = None, key: KeyHeader = None
 ) -> ExecutionRun:
     """Change a run's status as the transition table allows. The same status again changes nothing."""
     if token is not None and body.fencing_token not in {None, token}:
@@ -116,68 +101,134 @@ def change_status(
 
 @six_calls.post("/rollbacks", status_code=HTTPStatus.CREATED)
 def add_rollback(
-    on: On, record: RollbackRecord, token: TokenHeader = None, key: KeyHeader = None
+    on: Working, record: RollbackRecord, token: TokenHeader = None, key: KeyHeader = None
 ) -> wire.StoredRollback:
     """Store a rollback record."""
+    on.check_run(record.execution_run_id)
     answer = on.store.add_rollback(record, fencing_token=token, key=key, now=on.now())
     return wire.StoredRollback.model_validate(answer)
 
 
 @six_calls.post("/audit", status_code=HTTPStatus.CREATED)
 def add_audit(
-    on: On, entry: wire.AuditEntryToStore, token: TokenHeader = None, key: KeyHeader = None
+    on: Working, entry: wire.AuditEntryToStore, token: TokenHeader = None, key: KeyHeader = None
 ) -> wire.StoredAuditEntry:
     """Store an audit entry, whoever wrote it: the late entries of a worker without a claim are evidence."""
+    on.check_run(entry.execution_run_id)
     answer = on.store.add_audit(entry, fencing_token=token, key=key, now=on.now())
     return wire.StoredAuditEntry.model_validate(answer)
 
 
 @more_calls.post("/executions", status_code=HTTPStatus.CREATED)
-def schedule(on: On, run: wire.RunToSchedule, response: Response) -> ExecutionRun:
+def schedule(on: Operating, run: wire.RunToSchedule, response: Response) -> ExecutionRun:
     """Schedule a run."""
+    on.check_connection(run.connection_id)
     response.headers["Location"] = _path(run.id)
     return on.store.schedule(run, now=on.now())
 
 
 @more_calls.get("/executions")
 def list_runs(
-    on: On,
-    status: Annotated[ExecutionStatus | None, Query()] = None,
+    on: Reading,
+    request: Request,
+    response: Response,
+    status: Annotated[list[ExecutionStatus], Query()] = [],  # noqa: B006 -- FastAPI copies it
+    connection_id: Annotated[list[wire.Id], Query()] = [],  # noqa: B006
     claimable: Annotated[bool, Query(description="only those that anybody could claim now")] = False,
+    newest_first: Annotated[bool, Query(description="the newest first, not the oldest")] = False,
+    after: Annotated[str | None, Query(description="the last run of the page before this one")] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> list[ExecutionRun]:
-    """List runs, the oldest first."""
-    return on.store.runs(limit=limit, status=status, claimable_at=on.now() if claimable else None)
+    """List runs, a page at a time. The header `Link` leads to the next page, where there may be one."""
+    if after is not None:
+        on.check_run(after)
+    page = on.store.runs(
+        limit=limit,
+        statuses=status,
+        connections=on.reachable(connection_id),
+        claimable_at=on.now() if claimable else None,
+        newest_first=newest_first,
+        after=after,
+    )
+    if len(page) == limit:
+        following = request.url.include_query_params(after=page[-1].id)
+        response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
+    return page
 
 
 @more_calls.get("/executions/{run_id}")
-def read_run(on: On, run_id: str) -> ExecutionRun:
+def read_run(on: Reading, run_id: str) -> ExecutionRun:
     """Read a run."""
     return on.store.run(run_id)
 
 
 @more_calls.get("/executions/{run_id}/audit")
-def read_audit_trail(on: On, run_id: str) -> list[wire.StoredAuditEntry]:
+def read_audit_trail(on: Reading, run_id: str) -> list[wire.StoredAuditEntry]:
     """Read a run's audit entries, in the order of their arrival."""
     return on.store.audit_trail(run_id)
 
 
 @more_calls.get("/executions/{run_id}/rollbacks")
-def read_rollbacks(on: On, run_id: str) -> list[wire.StoredRollback]:
+def read_rollbacks(on: Reading, run_id: str) -> list[wire.StoredRollback]:
     """Read a run's rollback records, in the order of their arrival."""
     return on.store.rollbacks(run_id)
 
 
 @more_calls.get("/executions/{run_id}/claims")
-def read_claims(on: On, run_id: str) -> list[wire.StoredClaim]:
+def read_claims(on: Reading, run_id: str) -> list[wire.StoredClaim]:
     """Read who claimed a run, the oldest claim first."""
     return on.store.claims(run_id)
 
 
+@more_calls.post("/executions/{run_id}/rollback-requests", status_code=HTTPStatus.ACCEPTED)
+def request_rollback(on: Operating, run_id: str, body: wire.RollbackWanted) -> wire.StoredRollbackRequest:
+    """Ask that the index of an ended run be taken back. The record of a manual rollback settles it."""
+    return on.store.request_rollback(run_id, body.reason, now=on.now())
+
+
+@more_calls.get("/executions/{run_id}/rollback-requests")
+def read_rollback_requests(on: Reading, run_id: str) -> list[wire.StoredRollbackRequest]:
+    """Read who asked that the run's index be taken back, the oldest request first."""
+    return on.store.rollback_requests(run_id=run_id)
+
+
+@more_calls.get("/rollback-requests")
+def list_rollback_requests(on: Reading) -> list[wire.StoredRollbackRequest]:
+    """List the requests that are not settled, the oldest first."""
+    return on.store.rollback_requests(connections=on.caller.connections)
+
+
+@more_calls.get("/kill-switches")
+def list_kill_switches(on: Reading, response: Response) -> list[wire.StoredKillSwitch]:
+    """List every switch that was ever set, the global one first, with who turned it last, when and why."""
+    response.headers["Cache-Control"] = "no-store"
+    return on.store.kill_switches(connections=on.caller.connections)
+
+
+@more_calls.get("/log")
+def read_log(
+    on: Operating,
+    actor: Annotated[str | None, Query()] = None,
+    action: Annotated[str | None, Query()] = None,
+    resource: Annotated[str | None, Query(description="a run's id or a connection's")] = None,
+    before: Annotated[int | None, Query(ge=0, le=2**31 - 1, description="the last entry of the page before")] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> list[wire.LoggedAction]:
+    """Read who did what, the newest first."""
+    return on.store.log(
+        limit=limit,
+        actor=actor,
+        action=action,
+        resource=resource,
+        connections=on.caller.connections,
+        before=before,
+    )
+
+
 @more_calls.post("/executions/{run_id}/lease")
-def renew_lease(on: On, run_id: str, body: wire.RenewalRequest) -> wire.GrantedLease:
+def renew_lease(on: Working, run_id: str, body: wire.RenewalRequest) -> wire.GrantedLease:
     """Renew the lease of the newest claim, as long as it has not ended."""
-    length = on.lease_length(body.lease_seconds)
+    length = on.backing.lease_length(body.lease_seconds)
     row, status = on.store.renew(
         run_id, WorkerId(body.worker_id), fencing_token=body.fencing_token, length=length, now=on.now()
     )
@@ -186,7 +237,7 @@ def renew_lease(on: On, run_id: str, body: wire.RenewalRequest) -> wire.GrantedL
 
 @more_calls.delete("/executions/{run_id}/lease", status_code=HTTPStatus.NO_CONTENT)
 def release_lease(
-    on: On, run_id: str, token: Annotated[int, Header(alias="X-Fencing-Token", ge=0, le=2**31 - 1)]
+    on: Working, run_id: str, token: Annotated[int, Header(alias="X-Fencing-Token", ge=0, le=2**31 - 1)]
 ) -> None:
     """Hand a run back, so that anybody may claim it at once."""
     on.store.release(run_id, fencing_token=token, now=on.now())
@@ -194,14 +245,14 @@ def release_lease(
 
 @more_calls.put("/executions/{run_id}/checkpoint", status_code=HTTPStatus.NO_CONTENT)
 def save_checkpoint(
-    on: On, run_id: str, checkpoint: Annotated[wire.Document, Body()], token: TokenHeader = None
+    on: Working, run_id: str, checkpoint: Annotated[wire.Document, Body()], token: TokenHeader = None
 ) -> None:
     """Store a run's checkpoint, any JSON, in place of the last."""
     on.store.save_checkpoint(run_id, wire.as_text(checkpoint), fencing_token=token, now=on.now())
 
 
 @more_calls.get("/executions/{run_id}/checkpoint")
-def read_checkpoint(on: On, run_id: str) -> Any:
+def read_checkpoint(on: Reading, run_id: str) -> Any:
     """Read the checkpoint last stored."""
     return Response(on.store.checkpoint(run_id), media_type="application/json")
 
@@ -213,9 +264,9 @@ def live() -> dict[str, str]:
 
 
 @health.get("/readyz")
-def ready(on: On) -> dict[str, str]:
+def ready(request: Request) -> dict[str, str]:
     """Say that the database answers too."""
-    on.store.check()
+    backing_of(request).store.check()
     return {"status": "ok"}
 
 

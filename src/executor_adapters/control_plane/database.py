@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, OperationalError, ProgrammingError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from executor_adapters.control_plane.tables import METADATA
-from executor_core.errors import InvalidInput, Unavailable
+from executor_adapters.control_plane.schema import bring_up_to_date
+from executor_core.errors import ExecutorError, InvalidInput, Unavailable
 
 _DRIVERS = {
     "sqlite": "sqlite+pysqlite",
@@ -30,15 +30,17 @@ class Database:
     """An engine whose transactions say whether they write.
 
     `url` is ``sqlite:///file.db``, ``postgresql://…`` or ``mysql://…``. Raises `InvalidInput` when it is none
-    of these, `Unavailable` when the server can't be reached. The tables are made where they are missing.
+    of these, `Unavailable` when the server can't be reached. The schema is brought
+    up to date; raises `InvalidInput` when it is newer than this program.
     """
 
     def __init__(self, url: str) -> None:
         self._engine = _engine(url)
         self._writing_engine = self._engine.execution_options(**{_WRITES: True})
         try:
-            _make_tables(self._engine)
-        except Unavailable:
+            with _translated():
+                bring_up_to_date(self._engine, self._writing_engine)
+        except ExecutorError:
             self._engine.dispose()
             raise
 
@@ -118,16 +120,6 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get(_WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _make_tables(engine: Engine) -> None:
-    for table in METADATA.sorted_tables:
-        with _translated():
-            try:
-                table.create(engine, checkfirst=True)
-            except (OperationalError, ProgrammingError, IntegrityError):
-                # Another process may have made it between the look and the statement: then it is there now.
-                table.create(engine, checkfirst=True)
 
 
 @contextmanager

@@ -21,11 +21,14 @@ _RETRY_SOON = {"Retry-After": "1"}
 STATUS_OF: Mapping[type[ExecutorError], HTTPStatus] = MappingProxyType(
     {
         InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
+        r.Forbidden: HTTPStatus.FORBIDDEN,
         r.UnknownRun: HTTPStatus.NOT_FOUND,
         r.NoCheckpoint: HTTPStatus.NOT_FOUND,
         r.RunExists: HTTPStatus.CONFLICT,
         r.RunHeld: HTTPStatus.CONFLICT,
         r.RunOver: HTTPStatus.CONFLICT,
+        r.NotToRollBack: HTTPStatus.CONFLICT,
+        r.RollbackRequested: HTTPStatus.CONFLICT,
         r.StaleToken: HTTPStatus.CONFLICT,
         r.LeaseEnded: HTTPStatus.CONFLICT,
         IllegalTransition: HTTPStatus.CONFLICT,

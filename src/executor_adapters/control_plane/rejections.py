@@ -11,6 +11,12 @@ class Rejection(ExecutorError):
     code = "rejected"
 
 
+class Forbidden(Rejection):
+    """The caller is known, but its token is not for this."""
+
+    code = "forbidden"
+
+
 class UnknownRun(Rejection):
     """There is no run of that id."""
 
@@ -43,6 +49,18 @@ class RunOver(Rejection):
     """The run has reached a terminal status, so nobody can claim it."""
 
     code = "run_over"
+
+
+class NotToRollBack(Rejection):
+    """The run has no index that could be taken back now."""
+
+    code = "not_to_roll_back"
+
+
+class RollbackRequested(Rejection):
+    """A rollback of the run was asked for already, and is not settled."""
+
+    code = "rollback_requested"
 
 
 class StaleToken(Rejection):

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, RowMapping, Table, insert, select, update
 from executor_adapters.control_plane import tables as t
 from executor_adapters.control_plane.rejections import StaleToken, UnknownRun
 from executor_core.lease import ClaimRow, has_authority
-from executor_core.model import WorkerId
+from executor_core.model import RollbackStatus, RollbackType, WorkerId
 
 
 def run_row(connection: Connection, run_id: str) -> RowMapping:
@@ -74,10 +74,33 @@ def update_claim(connection: Connection, run_id: str, fencing_token: int, values
     connection.execute(update(claims).where(*this_one).values(values))
 
 
+def taken_back_by_hand(connection: Connection, run_id: str) -> bool:
+    """Return whether a manual rollback of the run is on record as completed."""
+    records = t.rollbacks
+    manual = (records.c.rollback_type == RollbackType.MANUAL, records.c.status == RollbackStatus.COMPLETED)
+    query = select(records.c.id).where(records.c.execution_run_id == run_id, *manual).limit(1)
+    return connection.execute(query).first() is not None
+
+
 def inserted(connection: Connection, table: Table, values: Mapping[str, Any]) -> int:
     """Insert a row and return its number."""
     primary_key = connection.execute(insert(table).values(values)).inserted_primary_key
     return int(primary_key[0]) if primary_key else 0
+
+
+def log_action(
+    connection: Connection,
+    actor: str,
+    action: str,
+    *,
+    resource: str,
+    connection_id: str | None,
+    now: datetime,
+    details: Mapping[str, Any],
+) -> None:
+    """Write down who did what, in the transaction that does it."""
+    values = {"at": now, "actor": actor, "action": action, "resource": resource, "connection_id": connection_id}
+    connection.execute(insert(t.access_log).values({**values, "details": dict(details)}))
 
 
 def put(connection: Connection, table: Table, key_column: str, key: str, values: Mapping[str, Any]) -> None:

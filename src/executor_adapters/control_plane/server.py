@@ -1,11 +1,13 @@
 """The reference control plane as a running server: beside a program, or as a program of its own."""
 
+import ipaddress
 import signal
 import socket
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime, timedelta
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
 
@@ -14,6 +16,7 @@ import uvicorn
 from executor_adapters.control_plane.api import create_app
 from executor_adapters.control_plane.database import Database
 from executor_adapters.control_plane.store import ControlPlaneStore
+from executor_adapters.control_plane.tokens import Tokens
 from executor_core.errors import InvalidInput
 from executor_core.lease import DEFAULT_LEASE
 
@@ -23,10 +26,12 @@ _GRACE_SECONDS = 5
 class ControlPlaneServer:
     """The reference control plane in a thread of this process, for as long as the context lasts.
 
-    `db_url` is what `Database` takes. Port 0 takes a free port; `base_url` says which. The socket listens as
-    soon as the context is entered, so that no request can come too early. Leaving it lets requests under way
-    end, for some seconds, and closes the database. Entering raises `InvalidInput` when the address can't be
-    listened on, and what `Database` raises.
+    `db_url` is what `Database` takes. `token` allows everything; `tokens_file` names tokens, as `read_tokens` has it.
+    With neither, anybody may call everything: that is refused beyond loopback, unless `allow_anyone`. Port 0 takes a
+    free port; `base_url` says which. The socket listens as soon as the context is entered, so that no request can
+    come too early. Leaving it lets requests under way end, for some seconds, and closes the database. Raises
+    `InvalidInput` for tokens that are wrong; entering does for an address that can't be listened on, and what
+    `Database` raises.
     """
 
     def __init__(
@@ -36,12 +41,19 @@ class ControlPlaneServer:
         host: str = "127.0.0.1",
         port: int = 0,
         token: str | None = None,
+        tokens_file: Path | None = None,
+        allow_anyone: bool = False,
         clock: Callable[[], datetime] | None = None,
         default_lease: timedelta = DEFAULT_LEASE,
     ) -> None:
         self._db_url = db_url
         self._address = (host, port)
-        self._token = token
+        self._tokens = Tokens(single=token, file=tokens_file)
+        if self._tokens.open and not allow_anyone and not _is_loopback(host):
+            raise InvalidInput(
+                f"anybody who reaches {host} could turn the kill switch off: give --tokens or SAAS_API_TOKEN, "
+                "or --allow-anyone if nobody else can reach it"
+            )
         self._clock = clock
         self._default_lease = default_lease
         self._base_url = ""
@@ -57,7 +69,7 @@ class ControlPlaneServer:
             listener = opening.enter_context(_listener(*self._address))
             store = ControlPlaneStore(Database(self._db_url))
             opening.callback(store.close)
-            app = create_app(store, clock=self._clock, token=self._token, default_lease=self._default_lease)
+            app = create_app(store, clock=self._clock, tokens=self._tokens, default_lease=self._default_lease)
             server = uvicorn.Server(
                 uvicorn.Config(
                     app,
@@ -90,11 +102,13 @@ def serve(
     host: str,
     port: int,
     token: str | None = None,
+    tokens_file: Path | None = None,
+    allow_anyone: bool = False,
     announce: Callable[[str], None] = lambda _base_url: None,
 ) -> None:
     """Serve until SIGINT or SIGTERM, then end cleanly. To be called from the main thread.
 
-    `announce` gets the base URL once the server listens. Raises what entering `ControlPlaneServer` does.
+    `announce` gets the base URL once the server listens. Raises what `ControlPlaneServer` does.
     """
     asked_to_end = threading.Event()
 
@@ -103,7 +117,10 @@ def serve(
 
     before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        with ControlPlaneServer(db_url, host=host, port=port, token=token) as server:
+        server = ControlPlaneServer(
+            db_url, host=host, port=port, token=token, tokens_file=tokens_file, allow_anyone=allow_anyone
+        )
+        with server:
             announce(server.base_url)
             asked_to_end.wait()
     finally:
@@ -117,6 +134,13 @@ def _listener(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=128)
     except (OSError, OverflowError) as error:
         raise InvalidInput(f"can't listen on {host}, port {port}: {error}") from None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _url(listener: socket.socket) -> str:

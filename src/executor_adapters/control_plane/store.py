@@ -7,11 +7,11 @@ decides again. No lock, and no isolation level beyond READ COMMITTED, is needed 
 Times come in as `now`: the caller's one clock judges every lease.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-from sqlalchemy import Connection, RowMapping, Table, insert, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, RowMapping, Table, and_, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from executor_adapters.control_plane import tables as t
@@ -24,27 +24,32 @@ from executor_adapters.control_plane.rejections import (
     RunOver,
     StaleToken,
 )
-from executor_adapters.control_plane.replay import Answer, answer_given, answered, request_hash
+from executor_adapters.control_plane.replay import Answer, answer_given, answered, keyed
+from executor_adapters.control_plane.rollback_requests import add_request, check_may_be_requested, settle_requests
 from executor_adapters.control_plane.rows import (
     check_authority,
     claim_of,
     claimed,
     inserted,
+    log_action,
     put,
     run_row,
     swapped,
+    taken_back_by_hand,
     update_claim,
 )
 from executor_adapters.control_plane.wire import (
     KillSwitchState,
+    LoggedAction,
     StoredAuditEntry,
     StoredClaim,
     StoredKillSwitch,
     StoredRollback,
+    StoredRollbackRequest,
 )
 from executor_core.errors import IllegalTransition, Unavailable
 from executor_core.lease import ClaimRow, granted, may_claim
-from executor_core.lifecycle import STATUS_TRANSITIONS, TERMINAL_STATUSES
+from executor_core.lifecycle import STATUS_TRANSITIONS, STATUS_TRANSITIONS_BY_HAND, TERMINAL_STATUSES
 from executor_core.model import (
     AuditLogEntry,
     ExecutionRun,
@@ -56,6 +61,8 @@ from executor_core.model import (
 
 _ATTEMPTS = 20
 _GLOBAL_SWITCH = ""
+_GLOBAL_NAME = "all connections"
+_MANY = 1000
 
 T = TypeVar("T")
 
@@ -63,11 +70,17 @@ T = TypeVar("T")
 class ControlPlaneStore:
     """The control plane's state in a `Database`. Safe to share between threads and between processes.
 
-    Raises the `rejections`, `IllegalTransition`, and `Unavailable` or `InvalidInput` as `Database` does.
+    What `actor` decides through it is logged under that name. Raises the `rejections`, `IllegalTransition`, and
+    `Unavailable` or `InvalidInput` as `Database` does.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, actor: str = "anyone") -> None:
         self._database = database
+        self._actor = actor
+
+    def on_behalf_of(self, actor: str) -> "ControlPlaneStore":
+        """Return this store in the hands of somebody else."""
+        return ControlPlaneStore(self._database, actor=actor)
 
     # Runs
 
@@ -84,7 +97,9 @@ class ControlPlaneStore:
         try:
             with self._database.writing() as connection:
                 connection.execute(insert(t.execution_runs).values(row))
-                return _run(run_row(connection, run.id))
+                stored = run_row(connection, run.id)
+                self._log(connection, "schedule", stored, now, table=run.table_name, index=run.index_name)
+                return _run(stored)
         except IntegrityError:
             raise RunExists(f"there is a run {run.id} already") from None
 
@@ -93,18 +108,43 @@ class ControlPlaneStore:
         with self._database.reading() as connection:
             return _run(run_row(connection, run_id))
 
+    def connection_of(self, run_id: str) -> str:
+        """Return the id of the run's connection, which never changes. Raises `UnknownRun`."""
+        with self._database.reading() as connection:
+            return str(run_row(connection, run_id)["connection_id"])
+
     def runs(
-        self, *, limit: int, status: ExecutionStatus | None = None, claimable_at: datetime | None = None
+        self,
+        *,
+        limit: int,
+        statuses: Collection[ExecutionStatus] = (),
+        connections: Collection[str] | None = None,
+        claimable_at: datetime | None = None,
+        newest_first: bool = False,
+        after: str | None = None,
     ) -> list[ExecutionRun]:
-        """Return at most `limit` runs, the oldest first: of one status, or those that are claimable then."""
+        """Return at most `limit` runs, the oldest first, or the newest.
+
+        Of these statuses and these connections alone, where any are given; those only that are claimable then. A page
+        begins behind the run `after`, the last of the page before: runs that come or change meanwhile shift nothing.
+        Raises `UnknownRun` when there is no run `after`.
+        """
         runs = t.execution_runs
-        query = select(runs).order_by(runs.c.created_at, runs.c.id).limit(limit)
-        if status is not None:
-            query = query.where(runs.c.status == status)
+        place = (runs.c.created_at, runs.c.id)
+        query = select(runs).limit(limit)
+        query = query.order_by(*(column.desc() if newest_first else column for column in place))
+        if statuses:
+            query = query.where(runs.c.status.in_(sorted(statuses)))
+        if connections is not None:
+            query = query.where(runs.c.connection_id.in_(sorted(connections)))
         if claimable_at is not None:
             free = or_(runs.c.claimed_by.is_(None), runs.c.lease_expires_at <= claimable_at)
             query = query.where(runs.c.status.not_in(sorted(TERMINAL_STATUSES)), free)
         with self._database.reading() as connection:
+            if after is not None:
+                last = run_row(connection, after)
+                same_moment = and_(place[0] == last["created_at"], _beyond(place[1], last["id"], back=newest_first))
+                query = query.where(or_(_beyond(place[0], last["created_at"], back=newest_first), same_moment))
             return [_run(row) for row in connection.execute(query).mappings()]
 
     def change_status(
@@ -112,20 +152,21 @@ class ControlPlaneStore:
     ) -> Answer:
         """Change the status as the transition table allows, and return the run.
 
-        The same status again changes nothing, not even the reason that was given with it.
+        A run that has ended becomes `rolled_back` once a manual rollback of it is on record as completed. The same
+        status again changes nothing, not even the reason that was given with it.
         Raises `UnknownRun`, `StaleToken`, `IllegalTransition`, `KeyReused`.
         """
         change = StatusChange.model_validate(change.model_dump(include=set(StatusChange.model_fields)))
-        request = request_hash("status", run_id, change)
+        request = keyed(key, "status", run_id, change)
 
         def attempt(connection: Connection) -> Answer | None:
-            if (answer := answer_given(connection, key, request)) is not None:
+            if (answer := answer_given(connection, request)) is not None:
                 return answer
             row = run_row(connection, run_id)
             check_authority(row, fencing_token)
             old = ExecutionStatus(row["status"])
             if change.status is not old:
-                if (old, change.status) not in STATUS_TRANSITIONS:
+                if not _may_become(connection, run_id, old, change.status):
                     raise IllegalTransition(f"a run that is {old} can't become {change.status}")
                 values = change.model_dump(exclude_none=True)
                 if change.status is ExecutionStatus.RUNNING:
@@ -134,8 +175,9 @@ class ControlPlaneStore:
                     values["completed_at"] = now
                 if not swapped(connection, row, now, values):
                     return None
+                self._log(connection, "change_status", row, now, old=old, new=change.status)
             run = _run(run_row(connection, run_id))
-            return answered(connection, key, request, run, now)
+            return answered(connection, request, run, now)
 
         return self._until_done(attempt)
 
@@ -158,7 +200,11 @@ class ControlPlaneStore:
             if held is not None and not may_claim(held, worker_id, now):
                 raise RunHeld(f"worker {held.claimed_by} holds the run", time_left=held.expires_at - now)
             claim = granted(held, worker_id, now, length)
-            return (claim, status) if claimed(connection, row, claim, now) else None
+            if not claimed(connection, row, claim, now):
+                return None
+            if claim.fencing_token != row["fencing_token"]:
+                self._log(connection, "claim", row, now, worker_id=worker_id, fencing_token=claim.fencing_token)
+            return claim, status
 
         return self._until_done(attempt)
 
@@ -197,6 +243,7 @@ class ControlPlaneStore:
             if not swapped(connection, row, now, {"lease_expires_at": now}):
                 return None
             update_claim(connection, run_id, fencing_token, {"lease_expires_at": now, "released_at": now})
+            self._log(connection, "release", row, now, fencing_token=fencing_token)
             return True
 
         self._until_done(attempt)
@@ -211,10 +258,10 @@ class ControlPlaneStore:
         self, record: RollbackRecord, *, fencing_token: int | None, key: str | None, now: datetime
     ) -> Answer:
         """Store a rollback record and return it. Raises `UnknownRun`, `StaleToken`, `KeyReused`."""
-        request = request_hash("rollback", record.execution_run_id, record)
+        request = keyed(key, "rollback", record.execution_run_id, record)
 
         def attempt(connection: Connection) -> Answer | None:
-            if (answer := answer_given(connection, key, request)) is not None:
+            if (answer := answer_given(connection, request)) is not None:
                 return answer
             row = run_row(connection, record.execution_run_id)
             check_authority(row, fencing_token)
@@ -223,7 +270,9 @@ class ControlPlaneStore:
                 return None
             values = record.model_dump(include=set(RollbackRecord.model_fields))
             number = inserted(connection, t.rollbacks, values)
-            return answered(connection, key, request, StoredRollback.model_validate({**values, "id": number}), now)
+            settle_requests(connection, record, now)
+            self._log(connection, "record_rollback", row, now, type=record.rollback_type, status=record.status)
+            return answered(connection, request, StoredRollback.model_validate({**values, "id": number}), now)
 
         return self._until_done(attempt)
 
@@ -233,10 +282,10 @@ class ControlPlaneStore:
 
     def add_audit(self, entry: AuditLogEntry, *, fencing_token: int | None, key: str | None, now: datetime) -> Answer:
         """Store an audit entry and return it, whoever wrote it and for whatever run. Raises `KeyReused`."""
-        request = request_hash("audit", entry.execution_run_id, entry)
+        request = keyed(key, "audit", entry.execution_run_id, entry)
 
         def attempt(connection: Connection) -> Answer:
-            if (answer := answer_given(connection, key, request)) is not None:
+            if (answer := answer_given(connection, request)) is not None:
                 return answer
             values = {
                 **entry.model_dump(include=set(AuditLogEntry.model_fields) - {"execution_run_id"}),
@@ -245,7 +294,7 @@ class ControlPlaneStore:
                 "fencing_token": fencing_token,
             }
             number = inserted(connection, t.audit_logs, values)
-            return answered(connection, key, request, _audit_entry({**values, "id": number}), now)
+            return answered(connection, request, _audit_entry({**values, "id": number}), now)
 
         return self._until_done(attempt)
 
@@ -287,6 +336,46 @@ class ControlPlaneStore:
             raise NoCheckpoint(f"run {run_id} has no checkpoint")
         return str(body)
 
+    # Requests for a manual rollback
+
+    def request_rollback(self, run_id: str, reason: str, *, now: datetime) -> StoredRollbackRequest:
+        """Ask that the index of an ended run be taken back.
+
+        Raises `UnknownRun`; `NotToRollBack` while the run goes on and once its index is gone; `RollbackRequested`
+        until the last request is settled.
+        """
+
+        def attempt(connection: Connection) -> StoredRollbackRequest | None:
+            row = run_row(connection, run_id)
+            check_may_be_requested(connection, run_id, ExecutionStatus(row["status"]))
+            # The swap changes nothing else, but keeps a second request from coming between.
+            if not swapped(connection, row, now, {}):
+                return None
+            self._log(connection, "request_rollback", row, now, reason=reason)
+            return add_request(connection, run_id, reason, requested_by=self._actor, now=now)
+
+        return self._until_done(attempt)
+
+    def rollback_requests(
+        self, *, run_id: str | None = None, connections: Collection[str] | None = None
+    ) -> list[StoredRollbackRequest]:
+        """Return the requests of one run, or else those that are not settled, the oldest first.
+
+        Of these connections alone, where any are given. Raises `UnknownRun`.
+        """
+        requests, runs = t.rollback_requests, t.execution_runs
+        query = select(requests).order_by(requests.c.id)
+        if connections is not None:
+            own = select(runs.c.id).where(runs.c.connection_id.in_(sorted(connections)))
+            query = query.where(requests.c.execution_run_id.in_(own))
+        with self._database.reading() as connection:
+            if run_id is None:
+                query = query.where(requests.c.settled_at.is_(None)).limit(_MANY)
+            else:
+                run_row(connection, run_id)
+                query = query.where(requests.c.execution_run_id == run_id)
+            return [StoredRollbackRequest.model_validate(dict(row)) for row in connection.execute(query).mappings()]
+
     # Kill switches
 
     def kill_switch(self, connection_id: str) -> KillSwitchState:
@@ -306,15 +395,62 @@ class ControlPlaneStore:
         self, connection_id: str | None, *, active: bool, reason: str | None, now: datetime
     ) -> StoredKillSwitch:
         """Turn a switch on or off: the global one where `connection_id` is None."""
-        values = {"active": active, "reason": reason, "updated_at": now}
+        values = {"active": active, "reason": reason, "updated_at": now, "updated_by": self._actor}
         switches = t.kill_switches
 
         def attempt(connection: Connection) -> bool:
             put(connection, switches, switches.c.connection_id.name, connection_id or _GLOBAL_SWITCH, values)
+            log_action(
+                connection,
+                self._actor,
+                "kill_switch_on" if active else "kill_switch_off",
+                resource=_GLOBAL_NAME if connection_id is None else connection_id,
+                connection_id=connection_id,
+                now=now,
+                details={"reason": reason},
+            )
             return True
 
         self._until_done(attempt)
         return StoredKillSwitch.model_validate({"connection_id": connection_id, **values})
+
+    def kill_switches(self, *, connections: Collection[str] | None = None) -> list[StoredKillSwitch]:
+        """Return every switch that was ever set, the global one first; of others than it, those of `connections`."""
+        switches = t.kill_switches
+        query = select(switches).order_by(switches.c.connection_id)
+        if connections is not None:
+            query = query.where(switches.c.connection_id.in_([_GLOBAL_SWITCH, *sorted(connections)]))
+        with self._database.reading() as connection:
+            rows = [dict(row) for row in connection.execute(query).mappings()]
+        return [StoredKillSwitch.model_validate({**row, "connection_id": row["connection_id"] or None}) for row in rows]
+
+    # The log of who did what
+
+    def log(
+        self,
+        *,
+        limit: int,
+        actor: str | None = None,
+        action: str | None = None,
+        resource: str | None = None,
+        connections: Collection[str] | None = None,
+        before: int | None = None,
+    ) -> list[LoggedAction]:
+        """Return at most `limit` entries, the newest first, from behind the entry `before`.
+
+        Of this actor, action and resource alone, where they are given; and of these connections, which leaves out
+        what concerns all.
+        """
+        log = t.access_log
+        wanted = {log.c.actor: actor, log.c.action: action, log.c.resource: resource}
+        query = select(log).where(*(column == value for column, value in wanted.items() if value is not None))
+        if connections is not None:
+            query = query.where(log.c.connection_id.in_(sorted(connections)))
+        if before is not None:
+            query = query.where(log.c.id < before)
+        with self._database.reading() as connection:
+            rows = connection.execute(query.order_by(log.c.id.desc()).limit(limit)).mappings()
+            return [LoggedAction.model_validate(dict(row)) for row in rows]
 
     # The store itself
 
@@ -333,6 +469,18 @@ class ControlPlaneStore:
             run_row(connection, run_id)
             return connection.execute(query).mappings().all()
 
+    def _log(self, connection: Connection, action: str, row: RowMapping, now: datetime, **details: Any) -> None:
+        """Log what the actor does with the run of `row`."""
+        log_action(
+            connection,
+            self._actor,
+            action,
+            resource=row["id"],
+            connection_id=row["connection_id"],
+            now=now,
+            details=details,
+        )
+
     def _until_done(self, attempt: Callable[[Connection], T | None]) -> T:
         """Repeat `attempt`, each in a transaction of its own, until it returns something.
 
@@ -348,6 +496,16 @@ class ControlPlaneStore:
             if outcome is not None:
                 return outcome
         raise Unavailable("too many callers change this at once")
+
+
+def _may_become(connection: Connection, run_id: str, old: ExecutionStatus, new: ExecutionStatus) -> bool:
+    if (old, new) in STATUS_TRANSITIONS:
+        return True
+    return (old, new) in STATUS_TRANSITIONS_BY_HAND and taken_back_by_hand(connection, run_id)
+
+
+def _beyond(column: Column[Any], value: Any, *, back: bool) -> ColumnElement[bool]:
+    return cast("ColumnElement[bool]", column < value if back else column > value)
 
 
 def _run(row: RowMapping) -> ExecutionRun:

@@ -1,7 +1,8 @@
-"""The tables of the reference control plane: the specification's five, and two for what they can't hold.
+"""The tables of the reference control plane: the specification's five, and four for what they can't hold.
 
 Names and columns of the five are read by people and by acceptance tests as proof. They have no foreign keys:
 an audit entry for a run that was never scheduled here is evidence too. Moments are UTC, to the microsecond.
+A change here comes with a version in `migrations/`; a test holds the two together.
 """
 
 import json
@@ -99,6 +100,7 @@ execution_runs = Table(
     # Grows with every change of the row: a change is written only over the revision that it was decided on.
     Column("revision", Integer, nullable=False, default=0),
     Index("execution_runs_by_status", "status", "created_at"),
+    Index("execution_runs_by_age", "created_at", "id"),
     **_ON_MYSQL,
 )
 
@@ -155,6 +157,34 @@ kill_switches = Table(
     Column("active", Boolean, nullable=False),
     Column("reason", LONG_TEXT),
     Column("updated_at", Moment, nullable=False),
+    Column("updated_by", String(80)),
+    **_ON_MYSQL,
+)
+
+access_log = Table(
+    "access_log",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at", Moment, nullable=False),
+    Column("actor", String(80), nullable=False),
+    Column("action", String(40), nullable=False),
+    Column("resource", LONG_TEXT, nullable=False),
+    # Whose it is; null where it concerns all connections.
+    Column("connection_id", LONG_TEXT),
+    Column("details", Json, nullable=False),
+    **_ON_MYSQL,
+)
+
+rollback_requests = Table(
+    "rollback_requests",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("execution_run_id", _id_type(), nullable=False),
+    Column("reason", LONG_TEXT, nullable=False),
+    Column("requested_by", String(80), nullable=False),
+    Column("requested_at", Moment, nullable=False),
+    Column("settled_at", Moment),
+    Index("rollback_requests_by_run", "execution_run_id"),
     **_ON_MYSQL,
 )
 

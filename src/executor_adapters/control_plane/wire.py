@@ -88,6 +88,7 @@ class StoredKillSwitch(Record):
     active: bool
     reason: str | None
     updated_at: Moment
+    updated_by: str | None
 
 
 class ClaimRequest(Request):
@@ -120,6 +121,34 @@ class RenewalRequest(Request):
     worker_id: Id
     fencing_token: FencingToken
     lease_seconds: LeaseSeconds | None = None
+
+
+class RollbackWanted(Request):
+    """Why the index of a run should be taken back."""
+
+    reason: Annotated[str, StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=2000)]
+
+
+class StoredRollbackRequest(Record):
+    """Who wants the index of a run to be taken back, and why; `settled_at` is when it was done, or had failed."""
+
+    execution_run_id: str
+    reason: str
+    requested_by: str
+    requested_at: Moment
+    settled_at: Moment | None
+
+
+class LoggedAction(Record):
+    """Who did what. `connection_id` is null where it concerns all connections."""
+
+    id: int
+    at: Moment
+    actor: str
+    action: str
+    resource: str
+    connection_id: str | None
+    details: dict[str, Any]
 
 
 class GrantedLease(Record):

@@ -12,7 +12,7 @@ from executor_adapters.memory.faults import Faults
 from executor_core.errors import ExecutorError, LeaseLost, Refused
 from executor_core.kill_switch import KillSwitchAnswer
 from executor_core.lease import DEFAULT_LEASE, Claim, ClaimRow, granted, has_authority, may_claim
-from executor_core.lifecycle import STATUS_TRANSITIONS, TERMINAL_STATUSES
+from executor_core.lifecycle import STATUS_TRANSITIONS, STATUS_TRANSITIONS_BY_HAND, TERMINAL_STATUSES
 from executor_core.model import ConnectionId, ExecutionRun, RunId, StatusChange, WorkerId
 from executor_core.ports import Clock, Message, MessageKind
 
@@ -164,6 +164,13 @@ class FakeControlPlane:
             ]
         return sorted(free, key=lambda run: run.created_at or now)[:limit]
 
+    def recorded_run(self, run_id: RunId) -> ExecutionRun:
+        self.faults.strike("recorded_run")
+        if not self._leases:
+            raise Refused("runs can't be read", number=404)
+        with self._lock:
+            return self._known(run_id)
+
     # --- inside -------------------------------------------------------------------------------------------
 
     def _known(self, run_id: RunId) -> ExecutionRun:
@@ -203,9 +210,14 @@ class FakeControlPlane:
             raise Refused("this is not a status change", number=422) from None
         if before is change.status:
             return
-        if (before, change.status) not in STATUS_TRANSITIONS:
+        by_hand = (before, change.status) in STATUS_TRANSITIONS_BY_HAND and self._taken_back_by_hand(run_id)
+        if (before, change.status) not in STATUS_TRANSITIONS and not by_hand:
             raise Refused(f"a run that is {before} can't become {change.status}", number=422)
         self._update(run_id, **dict(change))
+
+    def _taken_back_by_hand(self, run_id: RunId) -> bool:
+        record = {"execution_run_id": run_id, "rollback_type": "manual", "status": "completed"}
+        return any(record.items() <= told.items() for told in self.rollbacks)
 
     def _update(self, run_id: RunId, **fields: object) -> None:
         run = self._known(run_id)

@@ -127,6 +127,13 @@ class FakeDatabase:
             self.server.kill(change.connection_id, change.marker)
         self.faults.took_effect("stop_build")
 
+    def end_own_build(self, index: IndexDefinition) -> None:
+        self.faults.strike("end_own_build")
+        build = self._builds.get(_key(index))
+        if build is not None:
+            self.server.kill(build.connection_id, build.order.marker)
+        self.faults.took_effect("end_own_build")
+
     def drop_index(self, index: IndexDefinition, run_id: RunId, lock_wait: timedelta) -> None:
         self.faults.strike("drop_index")
         there = self._ours(index, run_id)

@@ -15,11 +15,11 @@ from executor_adapters.mysql.sentinel import GaveWay, Sentinel
 from executor_core import ddl
 from executor_core.errors import Refused, Unavailable
 from executor_core.ports import Clock
-from executor_core.target import BuildOrder, BuildOutcome, BuildReport
+from executor_core.target import BuildOrder, BuildOutcome, BuildReport, RunningChange
 
 
 class Build:
-    """A build that has been started. `report` is None until it has ended."""
+    """A build that has been started. `report` is None until it has ended; `change` is how others see it."""
 
     def __init__(self, connector: Connector, order: BuildOrder, clock: Clock) -> None:
         """Take the advisory lock and send the statement, guarded; `BUSY` at once when the lock is not to be had.
@@ -32,6 +32,7 @@ class Build:
         self._lock = ddl.advisory_lock(order.schema_name, order.index.table_name)
         ddl.add_index(order.schema_name, order.index, order.marker)  # raises before anything is opened
         connection = connector.open_changing(order.lock_wait)
+        self.change = RunningChange(connection_id=connection.connection_id, marker=order.marker)
         self._statement = ddl.add_index(
             order.schema_name,
             order.index,

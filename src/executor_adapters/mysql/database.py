@@ -99,7 +99,7 @@ class MySQLTarget:
     def survey(self, index: IndexDefinition) -> Surroundings:
         """Return what goes on around the table, as far as this account may see it."""
         with self._reading() as connection:
-            return survey.survey(connection, index.table_name)
+            return survey.survey(connection, index)
 
     def start_build(self, order: BuildOrder) -> None:
         """Send the statement, on a connection and a thread of its own, and return."""
@@ -135,6 +135,15 @@ class MySQLTarget:
         """End the statement of a change, if that connection still runs it."""
         with self._reading() as connection:
             changes.stop_change(connection, change)
+
+    def end_own_build(self, index: IndexDefinition) -> None:
+        """End the build of the index that this process started, if it still runs."""
+        with self._guard:
+            build = self._builds.get(_key(self.schema_name, index))
+        if build is None or build.report is not None:
+            return
+        with self._reading() as connection:
+            changes.stop_change(connection, build.change)
 
     def drop_index(self, index: IndexDefinition, run_id: RunId, lock_wait: timedelta) -> None:
         """Drop the index that `run_id` built, checked under the advisory lock."""

@@ -1,15 +1,21 @@
-"""What goes on around a table: read in a handful of short statements, none of which reads a row of any table.
+"""What goes on around a table: read in a handful of short statements.
 
-Whatever the account may not see, or the server does not know, is None: each look stands for itself.
+Whatever the account may not see, or the server does not know, is None: each look stands for itself. The one that
+reads rows has a name of its own in its text, so that its digest is never taken for one of the application.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
+from executor_adapters.mysql import catalogue
 from executor_adapters.mysql.connection import Connection, Row
 from executor_adapters.mysql.errors import Reaction, StatementFailed
 from executor_adapters.mysql.grants import account
 from executor_adapters.mysql.locks import Guarded, lock_view
+from executor_adapters.mysql.statistics import SAMPLE
+from executor_core.ddl import quote_identifier
 from executor_core.flavor import Flavor
+from executor_core.index_definition import IndexDefinition
 from executor_core.surroundings import Account, Cluster, Surroundings
 
 LONG_S = 60
@@ -17,6 +23,8 @@ LONG_S = 60
 LOCK_HELD_S = 1
 """From how many seconds on a lock of the table is told."""
 
+SAMPLED_ROWS = 300
+"""How many rows at either end of a table are looked at for the lengths of their texts."""
 _STATUS = ("Threads_running", "Uptime", "Performance_schema_digest_lost", "Com_stmt_execute", "Questions")
 _VARIABLES = (
     "innodb_online_alter_log_max_size",
@@ -61,8 +69,9 @@ _TRANSACTIONS_ANY = """
 """
 
 
-def survey(connection: Connection, table_name: str) -> Surroundings:
-    """Return what goes on around a table of the connection's schema."""
+def survey(connection: Connection, index: IndexDefinition) -> Surroundings:
+    """Return what goes on around the table of `index`, in the connection's schema."""
+    table_name = index.table_name
     table = connection.table_name(table_name)
     status = _named_numbers(connection, "STATUS", _STATUS)
     variables: dict[str, str] = dict(_rows(connection, _show("VARIABLES", _VARIABLES)) or ())
@@ -88,6 +97,8 @@ def survey(connection: Connection, table_name: str) -> Surroundings:
         blind_spot=view.blind_spot,
         writes_per_second=None if not uptime or written is None else written / uptime,
         online_log_bytes=_as_number(variables.get("innodb_online_alter_log_max_size")),
+        text_bytes=_text_bytes(connection, index),
+        arithmetic=_arithmetic(connection),
         page_bytes=_as_number(variables.get("innodb_page_size")),
         buffer_pool_bytes=_as_number(variables.get("innodb_buffer_pool_size")),
         sort_folder=variables.get("innodb_tmpdir") or variables.get("tmpdir"),
@@ -118,6 +129,41 @@ def _transactions(connection: Connection) -> tuple[str, ...] | None:
         if seen is not None:
             return seen
     return _words(_rows(connection, _TRANSACTIONS_ANY, LONG_S))
+
+
+def _text_bytes(connection: Connection, index: IndexDefinition) -> Mapping[str, float]:
+    """Return the average lengths of the texts at both ends of the table, where they can be read quickly.
+
+    Values of TEXT and BLOB, which may be stored apart from their rows, are not read.
+    """
+    table = catalogue.table_facts(connection, index.table_name)
+    if table is None or not table.base_table or table.primary_key is None:
+        return {}
+    primary = [part.column for part in table.primary_key.key_parts if part is not None]
+    wanted = {name.casefold() for name in (*primary, *(part.column for part in index.key_parts))}
+    texts = [c.name for c in table.columns if c.name.casefold() in wanted and c.base_type.endswith(("char", "binary"))]
+    if not texts:
+        return {}
+    lengths = ", ".join(f"OCTET_LENGTH({quote_identifier(name)}) AS l{n}" for n, name in enumerate(texts))
+    averages = ", ".join(f"AVG(COALESCE(l{n}, 0))" for n in range(len(texts)))
+    rows = f"SELECT {lengths} FROM {quote_identifier(table.table_name)} FORCE INDEX (PRIMARY) ORDER BY"  # noqa: S608
+    ends = [
+        f"({rows} {', '.join(quote_identifier(name) + way for name in primary)} LIMIT {SAMPLED_ROWS})"
+        for way in ("", " DESC")
+    ]
+    sql = f"SELECT {averages} FROM ({' UNION ALL '.join(ends)}) AS {SAMPLE}"  # noqa: S608 -- made of quoted names
+    found = _rows(connection, sql.replace("%", "%%"))
+    if not found:
+        return {}
+    return {name.casefold(): float(average or 0) for name, average in zip(texts, found[0], strict=True)}
+
+
+def _arithmetic(connection: Connection) -> timedelta | None:
+    rows = _rows(connection, "SELECT SYSDATE(6), BENCHMARK(20000, SHA2('executor', 512)), SYSDATE(6)")
+    if not rows:
+        return None
+    took: timedelta = rows[0][2] - rows[0][0]
+    return took if took > timedelta() else None
 
 
 def _words(rows: Sequence[Row] | None) -> tuple[str, ...] | None:

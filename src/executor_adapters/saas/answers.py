@@ -15,7 +15,7 @@ from executor_adapters.saas.transport import Answer
 from executor_adapters.validation import first_problem
 from executor_core.errors import IllegalTransition, Refused, Unavailable
 from executor_core.kill_switch import KillSwitchAnswer
-from executor_core.model import ExecutionRun, WorkerId
+from executor_core.model import ExecutionRun, RunId, WorkerId
 
 RETRYABLE_4XX = frozenset({408, 425, 429})
 """Client errors that say "later": a time-out, too early, too many."""
@@ -125,6 +125,16 @@ def runs(answer: Answer) -> tuple[list[ExecutionRun], list[str]]:
         except ValidationError as error:
             invalid.append(f"entry {position} is not a run: {first_problem(error)}")
     return valid, invalid
+
+
+def run(answer: Answer, run_id: RunId) -> ExecutionRun:
+    """Return the run of that id."""
+    if answer.status != 200:
+        _not_promised(answer)
+    read = _parsed(ExecutionRun, _json_object(answer))
+    if read.id != run_id:
+        raise Unavailable(f"the answer is about another run, {one_line(read.id)}")
+    return read
 
 
 def accepted(answer: Answer) -> None:

@@ -152,6 +152,10 @@ class HttpControlPlane:
             log.warning("the control plane listed something that is not a run; %s", sentence)
         return valid[:limit]
 
+    def recorded_run(self, run_id: RunId) -> ExecutionRun:
+        with self._told("the reading of the run"):
+            return answers.run(self._send("GET", self._base.of("api", "executions", run_id)), run_id)
+
     def _claim_of(self, body: answers.ClaimBody, answer: Answer, asked: Claim) -> Claim:
         """Return the claim that `body` grants; a renewal's answer need not repeat what has not changed."""
         length = body.length(answer.date) or asked.length

@@ -17,37 +17,22 @@ As a program of its own: ``python -m executor_adapters.testing.six_calls --port 
 
 import argparse
 import json
-import socket
 import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from datetime import timedelta
 from types import TracebackType
 from typing import Any, Literal, Self, assert_never, cast
-from urllib.parse import parse_qs, unquote, urlsplit
 
 from executor_adapters.clock import SystemClock
+from executor_adapters.testing.listener import Call, CallName, Listener, Reply
 
-CallName = Literal["kill_switch", "set_kill_switch", "claim", "status", "rollback", "audit"]
+__all__ = ["Call", "CallName", "Misbehaviour", "Reply", "SixCallsServer"]
+
 Misbehaviour = Literal["hang", "close", "html", "redirect", "garbage", "missing_fields"]
 Json = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """One request as it came in. `call` is None for a request that is none of the six."""
-
-    at: datetime
-    method: str
-    path: str
-    call: CallName | None
-    run_id: str | None
-    query: Mapping[str, str]
-    headers: Mapping[str, str]
-    body: Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,16 +41,6 @@ class _Held:
 
     worker_id: str
     until: timedelta
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """One answer as it goes out."""
-
-    status: int
-    body: str
-    media_type: str = "application/json"
-    location: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -133,7 +108,7 @@ class SixCallsServer:
         self._clock = SystemClock()
         self._ended = threading.Event()
         self._port = port
-        self._server: _Listener | None = None
+        self._server: Listener | None = None
         self._thread: threading.Thread | None = None
 
     @property
@@ -145,7 +120,7 @@ class SixCallsServer:
 
     def __enter__(self) -> Self:
         self._ended.clear()
-        self._server = _Listener(self._port, self._respond, self._clock)
+        self._server = Listener(self._port, self._respond, self._clock)
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, name="six-calls", daemon=True
         )
@@ -316,105 +291,6 @@ class SixCallsServer:
         self.statuses.append((run_id, body))
         self.runs.setdefault(run_id, {}).update(body)
         return 200, {}
-
-
-class _Listener(ThreadingHTTPServer):
-    """Accepts connections, and ends them with itself: a client must not go on over one that it kept."""
-
-    daemon_threads = True
-    request_queue_size = 128  # the default of 5 makes one of many callers at once wait a second
-    block_on_close = False  # a request that hangs must not keep the server from ending
-
-    def __init__(self, port: int, respond: Callable[[Call], Reply | None], clock: SystemClock) -> None:
-        super().__init__(("127.0.0.1", port), _Handler)
-        self.respond = respond
-        self.clock = clock
-        self._connections: set[socket.socket] = set()
-
-    def get_request(self) -> tuple[socket.socket, Any]:
-        connection, address = super().get_request()
-        self._connections.add(connection)
-        return connection, address
-
-    def close_request(self, request: Any) -> None:
-        self._connections.discard(request)
-        super().close_request(request)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of clients that went away; of anything else, what the base class says."""
-        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
-            super().handle_error(request, client_address)
-
-    def hang_up(self) -> None:
-        """End every connection."""
-        for connection in list(self._connections):
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    """Reads a request as a `Call` and writes the `Reply`."""
-
-    protocol_version = "HTTP/1.1"
-    timeout = 60
-
-    def do_GET(self) -> None:
-        listener = cast("_Listener", self.server)
-        reply = listener.respond(self._read(listener.clock.now()))
-        if reply is None:
-            self.close_connection = True
-            return
-        body = b"" if reply.status in {204, 304} else reply.body.encode()
-        self.send_response(reply.status)
-        self.send_header("Content-Type", reply.media_type)
-        self.send_header("Content-Length", str(len(body)))
-        if reply.location is not None:
-            self.send_header("Location", reply.location)
-        self.end_headers()
-        self.wfile.write(body)
-
-    do_POST = do_PATCH = do_PUT = do_DELETE = do_GET  # noqa: N815 -- the base class looks for these names
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 -- the base class's name
-        """Write nothing: `calls` is the log."""
-
-    def _read(self, at: datetime) -> Call:
-        parts = urlsplit(self.path)
-        text = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        try:
-            body = json.loads(text) if text else None
-        except ValueError:
-            body = None
-        name, run_id = _recognise(self.command, parts.path)
-        return Call(
-            at=at,
-            method=self.command,
-            path=parts.path,
-            call=name,
-            run_id=run_id,
-            query={key: values[-1] for key, values in parse_qs(parts.query).items()},
-            headers={key.lower(): value for key, value in self.headers.items()},
-            body=body,
-        )
-
-
-def _recognise(method: str, path: str) -> tuple[CallName | None, str | None]:
-    """Return which of the six calls this is, and of which run."""
-    match method, path.split("/")[1:]:
-        case "GET", ["api", "kill-switch"]:
-            return "kill_switch", None
-        case "POST", ["api", "kill-switch"]:
-            return "set_kill_switch", None
-        case "POST", ["api", "executions", run_id, "claim"]:
-            return "claim", unquote(run_id)
-        case "PATCH", ["api", "executions", run_id, "status"]:
-            return "status", unquote(run_id)
-        case "POST", ["api", "rollbacks"]:
-            return "rollback", None
-        case "POST", ["api", "audit"]:
-            return "audit", None
-        case _:
-            return None, None
 
 
 def main() -> None:

@@ -67,7 +67,7 @@ def test_a_build_that_does_not_end_is_not_waited_for_for_ever() -> None:
     world = FakeWorld()
     run = world.run("customer_id")
     world.server.build_time = timedelta(hours=1)
-    world.database.fail("stop_build", Unavailable("too many connections"))
+    world.database.fail("end_own_build", Unavailable("too many connections"))
     world.database.on("start_build", world.clock.interrupt)
     before = world.clock.now()
     assert carry(engine(world), run, world.clock) == Interrupted(f"{STOPPED}; {STILL_BUILDING}")

@@ -240,7 +240,7 @@ def test_a_build_that_does_not_end_is_told_and_not_waited_for_for_ever() -> None
     house = House()
     house.schedule(1)
     house.world.server.build_time = timedelta(hours=1)
-    house.world.database.fail("stop_build", Unavailable("too many connections"))
+    house.world.database.fail("end_own_build", Unavailable("too many connections"))
     house.interrupt_when("start_build")
     house.worker.work()
     assert house.ends == {"run-0": Interrupted(f"{STOPPED}; {STILL_BUILDING}")}

@@ -8,11 +8,12 @@ import pytest
 from tests.unit.executor_core.facts import RUN_ID, WORKER, after, seconds, state
 from tests.unit.executor_core.stubs import Worker
 
-from executor_core.authority import RENEWAL_RETRY, announce_claim, claim_run, keep_lease, renewal_due
+from executor_core.authority import announce_claim, claim_run, keep_lease
 from executor_core.errors import LeaseLost, Refused, Unavailable
 from executor_core.lease import Claim, Lease
 from executor_core.lifecycle import Phase
 from executor_core.state import ClaimOnRecord
+from executor_core.tenure import RENEWAL_RETRY, Tenure
 
 
 def granted(length: float | None = 60, *, token: int | None = 3, renewable: bool = True) -> Claim:
@@ -25,6 +26,11 @@ def granted(length: float | None = 60, *, token: int | None = 3, renewable: bool
     )
 
 
+def lease_of(worker: Worker) -> Lease:
+    assert worker.carried.tenure is not None
+    return worker.carried.tenure.lease
+
+
 # --- claiming --------------------------------------------------------------------------------------------------------
 
 
@@ -32,7 +38,7 @@ def test_a_claim_that_is_granted_is_a_lease_and_is_on_record() -> None:
     worker = Worker([granted()])
     assert claim_run(worker.carried, worker.ports, WORKER) is None
     assert worker.control_plane.calls == [("claim", RUN_ID, WORKER)]
-    assert worker.carried.lease == Lease(claim=granted(), asked_at=seconds(100))
+    assert lease_of(worker) == Lease(claim=granted(), asked_at=seconds(100))
     assert worker.carried.state.claim == ClaimOnRecord(worker_id=WORKER, fencing_token=3, ends_at=after(60))
     assert worker.outbox.messages == []
 
@@ -41,8 +47,7 @@ def test_a_lease_is_trusted_from_before_the_request_however_long_the_answer_took
     worker = Worker()
     worker.control_plane.answers = [slow(worker, seconds(4), granted())]
     claim_run(worker.carried, worker.ports, WORKER)
-    assert worker.carried.lease is not None
-    assert worker.carried.lease.trusted_until == seconds(160)
+    assert lease_of(worker).trusted_until == seconds(160)
 
 
 def test_a_claim_of_the_six_calls_has_neither_an_end_nor_a_token() -> None:
@@ -62,7 +67,7 @@ def test_a_claim_of_the_six_calls_has_neither_an_end_nor_a_token() -> None:
 def test_a_claim_that_failed_is_audited_and_nothing_else(error: Exception, status: int | None) -> None:
     worker = Worker([error])
     assert claim_run(worker.carried, worker.ports, WORKER) == "worker-2 has it"
-    assert worker.carried.lease is None
+    assert worker.carried.tenure is None
     assert worker.carried.state == state()
     (message,) = worker.outbox.messages
     assert message.body == {
@@ -89,7 +94,7 @@ def test_no_failed_claim_takes_the_key_of_another_message() -> None:
 def announced(phase: Phase, claim: Claim | None) -> Any:
     worker = Worker()
     worker.carried.state = state(phase)
-    worker.carried.lease = None if claim is None else Lease(claim=claim, asked_at=seconds(100))
+    worker.carried.tenure = None if claim is None else Tenure(Lease(claim=claim, asked_at=seconds(100)))
     return announce_claim(worker.carried, worker.ports)
 
 
@@ -117,7 +122,7 @@ def test_a_run_that_another_process_had_begun_is_taken_over_where_it_is(phase: P
 def holding(claim: Claim, *answers: Any) -> Worker:
     """A worker that asked for its lease at 100 s."""
     worker = Worker(answers)
-    worker.carried.lease = Lease(claim=claim, asked_at=seconds(100))
+    worker.carried.tenure = Tenure(Lease(claim=claim, asked_at=seconds(100)))
     return worker
 
 
@@ -137,7 +142,7 @@ ONLY_CLAIMED = granted(token=None, renewable=False)
     ids=["by renewal", "by another claim", "never"],
 )
 def test_a_renewal_is_due(claim: Claim, due: float | None) -> None:
-    assert renewal_due(Lease(claim=claim, asked_at=seconds(100))) == (None if due is None else seconds(due))
+    assert Tenure(Lease(claim=claim, asked_at=seconds(100))).due_at() == (None if due is None else seconds(due))
 
 
 def test_a_run_that_is_not_claimed_has_no_lease_to_keep() -> None:
@@ -166,9 +171,8 @@ class TestARenewal:
         worker.clock.pass_time(due)
         keep(worker)
         assert worker.control_plane.calls == [call]
-        assert worker.carried.lease == Lease(claim=granted(90, token=4), asked_at=seconds(100 + due))
+        assert lease_of(worker) == Lease(claim=granted(90, token=4), asked_at=seconds(100 + due))
         assert worker.carried.state.claim == ClaimOnRecord(worker_id=WORKER, fencing_token=4, ends_at=after(due + 90))
-        assert worker.carried.renew_after is None
 
     def test_without_an_answer_it_is_asked_for_again_a_little_later(self, claim: Claim, due: float, call: Any) -> None:
         worker = holding(claim, Unavailable("away"), claim)
@@ -177,7 +181,6 @@ class TestARenewal:
         assert keep(worker) == []
         worker.clock.pass_time(RENEWAL_RETRY.total_seconds())
         assert keep(worker) == [call[0]]
-        assert worker.carried.renew_after is None
 
     def test_without_an_answer_until_its_end_the_lease_is_lost(self, claim: Claim, due: float, call: Any) -> None:
         worker = holding(claim, *[Unavailable("away")] * 100)
@@ -198,7 +201,7 @@ class TestARenewal:
         assert keep(worker) == []
         worker.clock.pass_time(0.001)
         assert keep(worker) == [call[0]]
-        assert worker.carried.lease == Lease(claim=claim, asked_at=seconds(160))
+        assert lease_of(worker) == Lease(claim=claim, asked_at=seconds(160))
 
     def test_a_no_after_its_end_means_that_somebody_else_does(self, claim: Claim, due: float, call: Any) -> None:
         worker = holding(claim, Refused("somebody holds it", number=409))

@@ -18,7 +18,7 @@ def carried() -> Carried:
 
 def test_a_run_begins_with_nothing_seen_claimed_or_told() -> None:
     fresh = carried()
-    assert (fresh.lease, fresh.renew_after, fresh.last_word_until) == (None, None, None)
+    assert (fresh.tenure, fresh.lease_on_record, fresh.last_word_until) == (None, None, None)
     assert fresh.sight == Sight()
     assert fresh.delivery == Delivery()
 

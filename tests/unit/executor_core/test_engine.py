@@ -1,5 +1,6 @@
 """A run through the engine, on the fakes: the specification's cases, and what else can happen to a run."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,6 +10,7 @@ from tests.unit.executor_core.engine_world import SHORT, Process, entered
 
 from executor_adapters.memory import Cost, FakeControlPlane, FakeWorld, MemoryJournal, Query
 from executor_core.carrying import Finished, Interrupted, NotClaimed, Rules, Waiting
+from executor_core.engine import Engine
 from executor_core.errors import CheckpointUnusable, LeaseLost, OutcomeUnknown, Refused, Unavailable
 from executor_core.lease import Claim
 from executor_core.model import (
@@ -23,6 +25,7 @@ from executor_core.model import (
 from executor_core.pacing import Pacing
 from executor_core.state import WindowKind
 from executor_core.surroundings import Account, Privilege
+from executor_core.tenure import Tenure
 
 CONNECTION = ConnectionId("shop")
 
@@ -758,18 +761,13 @@ def test_the_backlog_of_a_run_without_a_state_is_told_too() -> None:
     assert world.control_plane.actions(RunId(run.id)) == ["claim_failed"]
 
 
-@pytest.mark.parametrize("error", [Unavailable("gone"), None])
-def test_a_build_that_cannot_be_found_to_be_ended_is_looked_for_again(
-    error: Unavailable | None, mocker: MockerFixture
-) -> None:
+def test_a_build_that_cannot_be_ended_just_now_is_ended_a_little_later() -> None:
     world = FakeWorld()
     run = world.run("customer_id")
     process = Process(world, rules=SHORT)
     process.carry(run, until=entered("building"))
-    answer = {"side_effect": error} if error else {"return_value": None}
-    mocker.patch.object(process.database, "running_change", **answer)
+    process.database.fail("end_own_build", Unavailable("gone"), times=1)
     assert not process.engine.leave(run)
-    mocker.stopall()
     while not process.engine.leave(run):
         world.clock.advance(timedelta(milliseconds=100))
     assert indexes(world) == {"PRIMARY"}
@@ -889,3 +887,110 @@ def test_surroundings_that_can_t_be_seen_for_now_are_looked_at_again() -> None:
     process = Process(world, rules=SHORT)
     process.database.fail("survey", Unavailable("too many connections"), times=3)
     assert end(process.carry(world.run("customer_id"))) == (ExecutionStatus.COMPLETED, None)
+
+
+# --- leases that are kept beside the steps ---------------------------------------------------------------------------
+
+
+class Keeper:
+    """A lease keeper that renews nothing, and says that a lease is lost when a test says so."""
+
+    def __init__(self) -> None:
+        self.kept: dict[Tenure, Callable[[], None]] = {}
+
+    def keep(self, tenure: Tenure, lost: Callable[[], None]) -> None:
+        self.kept[tenure] = lost
+
+    def let_go(self, tenure: Tenure) -> None:
+        self.kept.pop(tenure, None)
+
+    def lose(self) -> None:
+        ((tenure, lost),) = self.kept.items()
+        tenure.lose("the control plane stalled")
+        lost()
+
+
+def kept_process(world: FakeWorld) -> tuple[Process, Keeper]:
+    keeper = Keeper()
+    process = Process(world, rules=SHORT)
+    process.ports = replace(process.ports, lease_keeper=keeper)
+    process.engine = Engine(ports=process.ports, worker_id=WorkerId("worker-1"), rules=SHORT)
+    return process, keeper
+
+
+def test_a_lease_that_is_lost_ends_our_statement_while_a_look_is_still_under_way() -> None:
+    world = FakeWorld()
+    run = world.run("customer_id")
+    process, keeper = kept_process(world)
+    process.carry(run, until=entered("building"))
+    assert world.server.running()
+    left: list[int] = []
+
+    def in_the_middle_of_a_look() -> None:
+        if not left:
+            keeper.lose()
+            left.append(len(world.server.running()))
+
+    process.database.on("running_change", in_the_middle_of_a_look)
+    step = process.carry(run)
+    assert left == [0]
+    assert isinstance(step, Interrupted)
+    assert step.reason == "the control plane stalled"
+    assert world.server.running() == []
+    assert indexes(world) == {"PRIMARY"}
+    assert "lease.lost" in world.observer.names
+    assert keeper.kept == {}
+
+
+def test_a_lease_that_is_lost_between_two_actions_stops_before_the_next() -> None:
+    world = FakeWorld()
+    run = world.run("customer_id")
+    process, keeper = kept_process(world)
+    process.carry(run, until=entered("sampling_baseline"))
+    keeper.lose()
+    before = len(world.control_plane.audit)
+    assert process.carry(run) == Interrupted("the control plane stalled")
+    assert len(world.control_plane.audit) == before
+    assert not process.engine.holds(run)
+    assert isinstance(Process(world, "worker-2", rules=SHORT).engine.advance(run), NotClaimed)  # it was not handed back
+
+
+def test_a_run_whose_lease_is_kept_wakes_up_for_no_renewal(mocker: MockerFixture) -> None:
+    world = FakeWorld()
+    run = world.run("customer_id")
+    process, keeper = kept_process(world)
+    renew = mocker.spy(world.control_plane, "renew")
+    process.carry(run, until=entered("building"))
+    ((tenure, _),) = keeper.kept.items()
+    assert tenure.due_at() is not None
+    world.clock.advance(timedelta(seconds=50))
+    process.engine.advance(run)
+    assert renew.call_count == 0
+    while not process.engine.leave(run):
+        world.clock.advance(timedelta(milliseconds=100))
+    assert keeper.kept == {}
+
+
+def test_a_run_whose_lease_only_another_claim_renews_is_kept_by_its_steps_too() -> None:
+    world = FakeWorld()
+    run = world.run("customer_id")
+    process, keeper = kept_process(world)
+    claim = replace(world.control_plane.claim(RunId(run.id), WorkerId("worker-1")), renewable=False)
+    process.carry(run, until=entered("sampling_baseline"))
+    ((tenure, _),) = keeper.kept.items()
+    tenure.renewed(claim, world.clock.monotonic())
+    step = process.engine.advance(run)
+    assert isinstance(step, Waiting)
+    world.clock.advance(timedelta(seconds=61))
+    assert isinstance(process.engine.advance(run), Waiting)
+
+
+def test_a_run_that_can_not_be_left_in_order_is_let_go_nevertheless() -> None:
+    world = FakeWorld()
+    run = world.run("customer_id")
+    process, keeper = kept_process(world)
+    process.carry(run, until=entered("sampling_baseline"))
+    world.journal.faults.fail("pending", CheckpointUnusable("the file is damaged"))
+    assert process.engine.leave(run)
+    assert keeper.kept == {}
+    assert "lease.release_failed" in world.observer.names

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from executor_core.errors import IllegalTransition
 from executor_core.lifecycle import (
+    BY_HAND,
     STATUS,
     STATUS_TRANSITIONS,
+    STATUS_TRANSITIONS_BY_HAND,
     TERMINAL_PHASES,
     TERMINAL_STATUSES,
     TRANSITIONS,
@@ -166,6 +168,21 @@ def test_the_status_changes_that_a_control_plane_may_see() -> None:
     assert {(scheduled, running), (scheduled, ExecutionStatus.FAILED)} | {
         (running, terminal) for terminal in TERMINAL_STATUSES
     } == STATUS_TRANSITIONS
+
+
+def test_a_person_can_take_back_what_has_ended_and_nothing_else() -> None:
+    assert {(phase, after) for (phase, _), after in BY_HAND.items()} == {
+        (phase, Phase.ROLLED_BACK) for phase in TERMINAL_PHASES - {Phase.ROLLED_BACK}
+    }
+    assert {event for _, event in BY_HAND} == {Event.INDEX_DROPPED}
+    assert not BY_HAND.keys() & TRANSITIONS.keys()
+
+
+def test_what_a_person_does_is_no_status_change_of_a_worker() -> None:
+    assert {
+        (status, ExecutionStatus.ROLLED_BACK) for status in TERMINAL_STATUSES - {ExecutionStatus.ROLLED_BACK}
+    } == STATUS_TRANSITIONS_BY_HAND
+    assert not STATUS_TRANSITIONS_BY_HAND & STATUS_TRANSITIONS
 
 
 def test_the_diagram_shows_the_whole_table() -> None:

@@ -5,12 +5,15 @@ from dataclasses import replace
 import pytest
 from tests.unit.executor_core.facts import INDEX, PRIMARY, an_index, our_index, table
 
+from executor_core.ddl import Marker
 from executor_core.index_definition import KeyPart
+from executor_core.model import RunId
 from executor_core.postcheck import differences, surprises
 from executor_core.target import IndexFacts, TableFacts
 
 BUILT = our_index()
 OTHER = an_index("idx_other", "id")
+OTHERS = replace(OTHER, comment=str(Marker(RunId("another-run"), 1)))
 
 
 @pytest.mark.parametrize("hidden", [False, None])
@@ -56,13 +59,25 @@ def test_every_surprise_is_told() -> None:
         ((PRIMARY, OTHER), table(replace(OTHER, name="IDX_OTHER")), ("the index 'idx_other' changed",)),
         ((PRIMARY,), table(OTHER, our_index()), ()),
         ((PRIMARY, an_index()), table(our_index()), ()),
+        ((PRIMARY, OTHERS), table(replace(OTHERS, visible=False)), ()),
+        ((PRIMARY, OTHERS), table(our_index()), ()),
         (
             (PRIMARY, OTHER, an_index("idx_gone", "id")),
             table(replace(OTHER, comment="touched")),
             ("the index 'idx_gone' disappeared", "the index 'idx_other' changed"),
         ),
     ],
-    ids=["ours apart", "gone", "changed", "renamed in case", "a new one", "ours was another", "gone and changed"],
+    ids=[
+        "ours apart",
+        "gone",
+        "changed",
+        "renamed in case",
+        "a new one",
+        "ours was another",
+        "another run's, hidden",
+        "another run's, taken back",
+        "gone and changed",
+    ],
 )
 def test_what_a_build_changed_beside_its_own_index_is_told(
     before: tuple[IndexFacts, ...], now: TableFacts, sentences: tuple[str, ...]

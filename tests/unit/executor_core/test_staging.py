@@ -268,9 +268,9 @@ def test_statements_that_ran_too_rarely_to_be_judged_speak_against_nothing() -> 
     assert published(world) == 1
 
 
-def test_without_digests_of_the_run_all_reads_of_the_table_are_asked() -> None:
+def test_an_index_of_a_run_that_names_no_digests_is_not_judged_by_plans() -> None:
     world = FakeWorld()
-    run = world.run("customer_id").model_copy(update={"query_digests": ()})
+    run = useless(world, NO_PLANS_BUT_OURS).model_copy(update={"query_digests": ()})
     assert isinstance(Process(world, rules=SHORT).carry(run), Finished)
     assert published(world) == 1
 

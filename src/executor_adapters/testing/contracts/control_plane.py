@@ -22,6 +22,7 @@ CALLS: Mapping[str, Callable[[ControlPlane], object]] = {
     "kill_switch": lambda plane: plane.kill_switch(CONNECTION),
     "deliver": lambda plane: plane.deliver(an_audit_entry("k"), None),
     "scheduled_runs": lambda plane: plane.scheduled_runs(1),
+    "recorded_run": lambda plane: plane.recorded_run(RUN),
 }
 
 
@@ -178,6 +179,10 @@ class BareControlPlaneContract(ControlPlaneContract):
     def test_where_there_is_no_listing_it_is_refused(self, plane: ControlPlane) -> None:
         with pytest.raises(Refused):
             plane.scheduled_runs(1)
+
+    def test_where_runs_can_not_be_read_that_is_refused(self, plane: ControlPlane) -> None:
+        with pytest.raises(Refused):
+            plane.recorded_run(RUN)
 
     def test_a_claim_promises_nothing_that_the_server_did_not_say(self, plane: ControlPlane) -> None:
         assert plane.claim(RUN, ONE) == Claim(run_id=RUN, worker_id=ONE)

@@ -105,3 +105,30 @@ class LeasingControlPlaneContract(ControlPlaneContract):
         wanted = a_run()
         assert (listed.columns, listed.query_digests) == (wanted.columns, wanted.query_digests)
         assert (listed.connection_id, listed.index_name) == (wanted.connection_id, wanted.index_name)
+
+    def test_a_run_is_read_as_it_is_on_record(self, plane: ControlPlane) -> None:
+        claim = plane.claim(RUN, ONE)
+        plane.deliver(a_status("k:1"), claim)
+        read, wanted = plane.recorded_run(RUN), a_run()
+        assert (read.id, read.columns, read.index_name) == (RUN, wanted.columns, wanted.index_name)
+        assert (read.status, read.claimed_by) == ("running", ONE)
+
+    def test_a_run_that_nobody_knows_can_not_be_read(self, plane: ControlPlane) -> None:
+        with pytest.raises(Refused) as error:
+            plane.recorded_run(RunId("unknown"))
+        assert error.value.number == 404
+
+    def test_only_a_manual_rollback_on_record_takes_an_ended_run_back(
+        self, plane: ControlPlane, bench: ControlPlaneBench
+    ) -> None:
+        claim = plane.claim(RUN, ONE)
+        plane.deliver(a_status("k:1"), claim)
+        plane.deliver(a_status("k:2", status="completed"), claim)
+        plane.deliver(a_rollback("k:3", status="failed", rollback_type="manual"), None)
+        plane.deliver(a_rollback("k:4", status="completed", rollback_type="auto"), None)
+        with pytest.raises(Refused):
+            plane.deliver(a_status("k:5", status="rolled_back"), None)
+        assert bench.status(RUN) == "completed"
+        plane.deliver(a_rollback("k:6", status="completed", rollback_type="manual"), None)
+        plane.deliver(a_status("k:7", status="rolled_back"), None)
+        assert bench.status(RUN) == "rolled_back"

@@ -151,11 +151,11 @@ def a_status(key: str, run_id: str = "run-1", status: str = "running", **body: o
     return Message(key=key, run_id=RunId(run_id), kind=MessageKind.STATUS, body={"status": status, **body})
 
 
-def a_rollback(key: str, run_id: str = "run-1", status: str = "pending") -> Message:
+def a_rollback(key: str, run_id: str = "run-1", status: str = "pending", *, rollback_type: str = "auto") -> Message:
     """A rollback record, on its way."""
     body = {
         "execution_run_id": run_id,
-        "rollback_type": "auto",
+        "rollback_type": rollback_type,
         "trigger_reason": "it got worse",
         "rollback_sql": "ALTER TABLE ...",
         "status": status,

@@ -307,6 +307,19 @@ class TargetDatabaseContract:
         assert target.running_change(INDEX) is None
         target.stop_build(change)
 
+    def test_a_process_ends_its_own_build_and_nobody_elses(self, bench: TargetBench, target: TargetDatabase) -> None:
+        target.end_own_build(INDEX)
+        other = bench.another_process()
+        with bench.holding_lock():
+            target.start_build(order(schema_name=target.schema_name))
+            change = self.running(bench, target)
+            other.end_own_build(INDEX)
+            assert target.running_change(INDEX) == change
+            target.end_own_build(INDEX)
+            assert self.ended(bench, target).outcome is BuildOutcome.STOPPED
+        assert set(bench.indexes()) == {"PRIMARY"}
+        target.end_own_build(INDEX)
+
     def test_only_statements_that_carry_a_marker_are_ended(
         self, bench: TargetBench, target: TargetDatabase, build: Callable[..., BuildReport]
     ) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from executor_adapters.command.main import main, one_line
 
-SUBCOMMANDS = ("run", "worker", "verify", "serve", "demo")
+SUBCOMMANDS = ("run", "worker", "rollback", "verify", "serve", "demo")
 HEAVY = ("dependency_injector", "fastapi", "httpx", "pydantic", "pymysql", "sqlalchemy", "uvicorn")
 Shown = pytest.CaptureFixture[str]
 
@@ -52,6 +52,8 @@ def test_the_version(capsys: Shown) -> None:
         (["run", "run.json", "--mysql", "x"], "unrecognized arguments: --mysql x"),
         (["run", "run.json", "--after-window"], "expected one argument"),
         (["run", "run.json", "--after-window", "soon"], "'soon' is not a duration"),
+        (["rollback", "run-1"], "the following arguments are required: --reason"),
+        (["rollback", "run-1", "--reason", "  "], "--reason: say why, in a few words"),
         (["worker", "--runs", "none", "--once"], "'none' is not a number from 1 on"),
         (["worker", "--runs", "0"], "'0' is not a number from 1 on"),
         (["worker", "--once"], "no database is configured: give --mysql-url or --connections"),

@@ -23,6 +23,7 @@ def test_the_switch_of_a_connection_is_its_own(client: httpx.Client) -> None:
         "active": True,
         "reason": "peak",
         "updated_at": "2026-01-01T12:00:00Z",
+        "updated_by": "anyone",
     }
     assert read(client) == {"global_active": False, "connection_active": True, "reason": "peak"}
     assert read(client, "conn-2") == {"global_active": False, "connection_active": False, "reason": None}

@@ -11,6 +11,7 @@ from executor_adapters.control_plane import problems, rejections
 from executor_adapters.control_plane.api import create_app
 from executor_adapters.control_plane.database import Database
 from executor_adapters.control_plane.store import ControlPlaneStore
+from executor_adapters.control_plane.tokens import Tokens
 from executor_adapters.testing.in_process import InProcessTransport
 from executor_core.errors import ExecutorError, InvalidInput, Unavailable
 
@@ -112,7 +113,7 @@ def test_a_bug_is_a_problem_that_tells_nothing(failure: Exception) -> None:
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[httpx.Client]:
     store = ControlPlaneStore(Database("sqlite://"))
-    app = create_app(store, token="s3cret")
+    app = create_app(store, tokens=Tokens(single="s3cret"))
     with httpx.Client(transport=InProcessTransport(app), base_url="http://control-plane") as client:
         yield client
     store.close()
@@ -162,6 +163,10 @@ def test_the_api_describes_itself(client: httpx.Client) -> None:
         "/api/executions/{run_id}/claims",
         "/api/executions/{run_id}/lease",
         "/api/executions/{run_id}/checkpoint",
+        "/api/executions/{run_id}/rollback-requests",
+        "/api/rollback-requests",
+        "/api/kill-switches",
+        "/api/log",
         "/livez",
         "/readyz",
     }

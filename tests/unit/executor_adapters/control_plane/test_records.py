@@ -126,6 +126,12 @@ def test_a_key_belongs_to_one_call(client: httpx.Client) -> None:
     assert client.post("/api/audit", json=ENTRY, headers={"Idempotency-Key": "k1"}).status_code == 422
 
 
+def test_a_key_belongs_to_one_run(client: httpx.Client, scheduled: str) -> None:
+    for run_id in (scheduled, "run-2"):
+        answer = client.post("/api/audit", json=ENTRY | {"execution_run_id": run_id}, headers={"Idempotency-Key": "k1"})
+        assert (answer.status_code, answer.json()["execution_run_id"]) == (201, run_id)
+
+
 @pytest.mark.parametrize(("path", "body", "listing"), CALLS)
 def test_without_a_key_every_delivery_is_stored(
     client: httpx.Client, path: str, body: dict[str, Any], listing: str

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -126,6 +127,59 @@ def test_claimable_runs_are_those_that_a_claim_would_get(
     assert claimable() == ["run-1"]
     patch(client, status="completed")
     assert claimable() == []
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize("limit", [1, 2, 7, 100])
+def test_pages_hold_every_run_once_in_order(
+    client: httpx.Client, run: dict[str, Any], newest_first: bool, limit: int
+) -> None:
+    moments = ["2026-01-02T00:00:00Z", "2026-01-01T00:00:00.000001Z", "2026-01-01T00:00:00Z"]
+    for number in range(7):
+        body = run | {"id": f"page-{number}", "created_at": moments[number % 3], "connection_id": f"c{number % 2}"}
+        assert client.post("/api/executions", json=body).status_code == 201
+    runs = client.get("/api/executions").json()
+    in_order = sorted(runs, key=lambda r: (datetime.fromisoformat(r["created_at"]), r["id"]), reverse=newest_first)
+    assert pages(client, limit=limit, newest_first=newest_first) == [r["id"] for r in in_order]
+    of_c1 = [r["id"] for r in in_order if r["connection_id"] == "c1"]
+    assert pages(client, limit=limit, newest_first=newest_first, connection_id="c1") == of_c1
+    assert pages(client, limit=limit, newest_first=newest_first, connection_id=["c1", "none"]) == of_c1
+
+
+def pages(client: httpx.Client, **query: Any) -> list[str]:
+    """Return the ids of all pages, each reached by the link of the one before."""
+    answer = client.get("/api/executions", params=query)
+    ids: list[str] = []
+    while True:
+        assert answer.status_code == 200, answer.text
+        assert len(answer.json()) <= query["limit"]
+        ids += [r["id"] for r in answer.json()]
+        if "next" not in answer.links:
+            return ids
+        answer = client.get(answer.links["next"]["url"])
+
+
+def test_a_run_that_comes_between_two_pages_shifts_nothing(client: httpx.Client, run: dict[str, Any]) -> None:
+    for number in range(4):
+        client.post("/api/executions", json=run | {"id": f"r{number}", "created_at": f"2026-01-01T0{number}:00:00Z"})
+    first = client.get("/api/executions", params={"limit": 2, "newest_first": True})
+    client.post("/api/executions", json=run | {"id": "r9", "created_at": "2026-01-01T09:00:00Z"})
+    second = client.get(first.links["next"]["url"])
+    assert [r["id"] for r in first.json() + second.json()] == ["r3", "r2", "r1", "r0"]
+
+
+def test_a_page_behind_a_run_that_is_not_there_is_refused(client: httpx.Client) -> None:
+    answer = client.get("/api/executions", params={"after": "none"})
+    assert (answer.status_code, answer.json()["code"]) == (404, "unknown_run")
+
+
+def test_runs_of_several_statuses_are_listed_together(client: httpx.Client, run: dict[str, Any]) -> None:
+    for number, status in enumerate(["running", "failed", None]):
+        client.post("/api/executions", json=run | {"id": f"r{number}"})
+        if status is not None:
+            client.patch(f"/api/executions/r{number}/status", json={"status": status})
+    listed = client.get("/api/executions", params={"status": ["failed", "running"]}).json()
+    assert [r["id"] for r in listed] == ["r0", "r1"]
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=x", "status=gone", "claimable=perhaps"])

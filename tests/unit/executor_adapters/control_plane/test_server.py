@@ -46,3 +46,16 @@ def test_a_database_that_is_away_leaves_no_socket_behind(tmp_path: Path) -> None
         pass
     with ControlPlaneServer("sqlite://", port=port):
         pass
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "control-plane.example"])
+def test_beyond_this_machine_it_wants_tokens(host: str) -> None:
+    with pytest.raises(InvalidInput, match="--tokens"):
+        ControlPlaneServer("sqlite://", host=host)
+    ControlPlaneServer("sqlite://", host=host, token="t")
+    ControlPlaneServer("sqlite://", host=host, allow_anyone=True)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
+def test_on_this_machine_it_needs_none(host: str) -> None:
+    ControlPlaneServer("sqlite://", host=host)

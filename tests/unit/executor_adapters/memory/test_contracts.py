@@ -73,7 +73,7 @@ class FakeControlPlaneBench:
 
     def unreachable(self) -> FakeControlPlane:
         plane = FakeControlPlane(FakeClock())
-        for call in ("claim", "kill_switch", "deliver", "scheduled_runs"):
+        for call in ("claim", "kill_switch", "deliver", "scheduled_runs", "recorded_run"):
             plane.fail(call, Unavailable("no connection"))
         return plane
 
