@@ -266,7 +266,7 @@ class Outbox(Protocol):
         ...
 
     def delivered(self, key: str) -> None:
-        """Forget the message: the control plane has it. An unknown key is no error."""
+        """The message is pending no more: the control plane has it. An unknown key is no error."""
         ...
 
     def refused(self, key: str, reason: str) -> None:

@@ -4,12 +4,15 @@ import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import quote, unquote, urlsplit
 
+import psycopg
 import pymysql
 import pytest
+from psycopg.sql import SQL, Identifier
 from pymysql.cursors import DictCursor
+from tests.integration.postgres_server import PostgresNotFoundError, PostgresServer
 
 from executor_adapters.local_server import (
     LocalServer,
@@ -102,13 +105,16 @@ def _serve(name: str) -> Iterator[Server]:
     try:
         installation = find_server(ServerRequest.parse(name))
     except ServerNotFoundError as error:
-        message = f"{error} Or set {variable} to the URL of one."
-        if os.environ.get("CI") or os.environ.get("EXECUTOR_REQUIRE_SERVERS") == "1":
-            pytest.fail(message)  # where servers are expected, a skipped test must not look like a good one
-        pytest.skip(message)
+        _not_there(f"{error} Or set {variable} to the URL of one.")
     # Each test has a schema of its own, and the digests of all of them stay until the server ends.
     with LocalServer(installation, flags=["--performance-schema-digests-size=30000"]) as local:
         yield Server(local.url().removesuffix("/"), local.kind, local.version, local)
+
+
+def _not_there(message: str) -> NoReturn:
+    if os.environ.get("CI") or os.environ.get("EXECUTOR_REQUIRE_SERVERS") == "1":
+        pytest.fail(message)  # where servers are expected, a skipped test must not look like a good one
+    pytest.skip(message)
 
 
 @pytest.fixture(scope="session")
@@ -159,6 +165,30 @@ def mysql_database(mysql_server: Server) -> Iterator[Database]:
 def mariadb_database(mariadb_server: Server) -> Iterator[Database]:
     """A fresh schema on MariaDB 10.11."""
     yield from _schema(mariadb_server)
+
+
+@pytest.fixture(scope="session")
+def postgres_server_url() -> Iterator[str]:
+    """The address of a PostgreSQL: the one given, or one started here."""
+    if given := os.environ.get("EXECUTOR_TEST_POSTGRES_URL"):
+        yield given
+        return
+    try:
+        server = PostgresServer()
+    except PostgresNotFoundError as error:
+        _not_there(f"{error} Or set EXECUTOR_TEST_POSTGRES_URL to the URL of an empty database.")
+    with server:
+        yield server.url
+
+
+@pytest.fixture
+def postgres_url(postgres_server_url: str) -> Iterator[str]:
+    """A fresh schema on PostgreSQL, dropped after the test: the address by which it is the only one seen."""
+    schema = f"executor_test_{secrets.token_hex(6)}"
+    with psycopg.connect(postgres_server_url, autocommit=True) as connection:
+        connection.execute(SQL("CREATE SCHEMA {}").format(Identifier(schema)))
+        yield f"{postgres_server_url}{'&' if '?' in postgres_server_url else '?'}options=-csearch_path%3D{schema}"
+        connection.execute(SQL("DROP SCHEMA {} CASCADE").format(Identifier(schema)))
 
 
 def _schema(server: Server) -> Iterator[Database]:

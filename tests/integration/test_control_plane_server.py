@@ -19,8 +19,8 @@ pytestmark = pytest.mark.integration
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_program_cleanly(tmp_path: Path, number: int) -> None:
     program = (
-        "from executor_adapters.control_plane.server import serve\n"
-        f"serve('sqlite:///{tmp_path}/c.db', host='127.0.0.1', port=0, announce=lambda u: print(u, flush=True))\n"
+        "from executor_adapters.control_plane.server import ControlPlaneServer, serve\n"
+        f"serve(ControlPlaneServer('sqlite:///{tmp_path}/c.db'), announce=lambda u: print(u, flush=True))\n"
     )
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None

@@ -1,18 +1,29 @@
 """The store on the servers that it supports beside SQLite: callers at once, ids to the letter, texts of any size."""
 
-import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, create_engine, make_url, text
 
 from executor_adapters.control_plane.database import Database
-from executor_adapters.control_plane.rejections import NoCheckpoint, Rejection, RunHeld, RunOver, StaleToken, UnknownRun
+from executor_adapters.control_plane.rejections import (
+    NoCheckpoint,
+    Rejection,
+    RollbackRequested,
+    RunHeld,
+    RunOver,
+    StaleToken,
+    UnknownRun,
+)
 from executor_adapters.control_plane.store import ControlPlaneStore
+from executor_adapters.control_plane.tables import METADATA
 from executor_core.errors import InvalidInput, Unavailable
 from executor_core.lease import ClaimRow
 from executor_core.model import AuditLogEntry, ExecutionRun, ExecutionStatus, RollbackRecord, StatusChange, WorkerId
@@ -33,21 +44,11 @@ class OnMySQL:
 
 
 class OnPostgres:
-    """PostgreSQL, in a schema of the test's own that is dropped after it."""
+    """PostgreSQL."""
 
     @pytest.fixture
-    def url(self) -> Iterator[str]:
-        given = os.environ.get("EXECUTOR_TEST_POSTGRES_URL")
-        if not given:
-            pytest.skip("set EXECUTOR_TEST_POSTGRES_URL to the URL of an empty database")
-        schema = f"executor_test_{os.getpid()}"
-        engine = create_engine(make_url(given).set(drivername="postgresql+psycopg"))
-        with engine.begin() as connection:
-            connection.execute(text(f"CREATE SCHEMA {schema}"))
-        yield make_url(given).update_query_dict({"options": f"-csearch_path={schema}"}).render_as_string(False)
-        with engine.begin() as connection:
-            connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
-        engine.dispose()
+    def url(self, postgres_url: str) -> str:
+        return postgres_url
 
 
 def run(run_id: str = "run-1", **changed: Any) -> ExecutionRun:
@@ -98,6 +99,23 @@ def all_at_once(call: Callable[[int], Any]) -> list[Any]:
 
     with ThreadPoolExecutor(CALLERS) as threads:
         return list(threads.map(one, range(CALLERS)))
+
+
+@contextmanager
+def connected(url: str) -> Iterator[Connection]:
+    """Open a transaction on the database, beside the store."""
+    drivers = {"mysql": "mysql+pymysql", "postgresql": "postgresql+psycopg"}
+    engine = create_engine(make_url(url).set(drivername=drivers[make_url(url).drivername]))
+    with engine.begin() as connection:
+        yield connection
+    engine.dispose()
+
+
+def differences(url: str) -> list[object]:
+    """Return what a new migration would have to change."""
+    with connected(url) as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return list(compare_metadata(context, METADATA))
 
 
 class StoreContract:
@@ -196,6 +214,47 @@ class StoreContract:
         databases = all_at_once(lambda _: Database(url))
         for database in databases:
             database.close()
+
+    def test_the_migrations_make_the_tables_as_they_are(self, store: ControlPlaneStore, url: str) -> None:
+        assert differences(url) == []
+
+    def test_a_migration_that_died_half_way_is_finished_by_the_next_start(
+        self, store: ControlPlaneStore, url: str
+    ) -> None:
+        with connected(url) as connection:
+            connection.execute(text("DELETE FROM alembic_version"))
+            connection.execute(text("DROP TABLE access_log"))
+        all_at_once(lambda _: Database(url).close())
+        assert differences(url) == []
+        assert [run.id for run in store.runs(limit=9)] == ["run-1"]
+
+    def test_a_newer_schema_is_refused(self, store: ControlPlaneStore, url: str) -> None:
+        with connected(url) as connection:
+            connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        with pytest.raises(InvalidInput, match="newer than this program"):
+            Database(url)
+
+    def test_pages_hold_every_run_once(self, store: ControlPlaneStore) -> None:
+        for number in range(6):
+            store.schedule(run(f"p{number}", created_at=NOW + timedelta(microseconds=number // 3)), now=NOW)
+        for newest_first in (False, True):
+            ids: list[str] = []
+            while page := store.runs(limit=2, newest_first=newest_first, after=ids[-1] if ids else None):
+                ids += [each.id for each in page]
+            in_order = ["p0", "p1", "p2", "run-1", "p3", "p4", "p5"]
+            assert ids == (in_order[::-1] if newest_first else in_order)
+
+    def test_the_log_and_the_requests_are_kept(self, store: ControlPlaneStore) -> None:
+        for status in ("running", "completed"):
+            change = StatusChange.model_validate({"status": status})
+            store.change_status("run-1", change, fencing_token=None, key=None, now=NOW)
+        ada = store.on_behalf_of("ada")
+        outcomes = all_at_once(lambda _: ada.request_rollback("run-1", "slow 🙂", now=NOW))
+        assert [type(outcome) for outcome in outcomes].count(RollbackRequested) == CALLERS - 1
+        (request,) = store.rollback_requests(connections={"conn-1"})
+        assert (request.reason, request.requested_by, request.requested_at) == ("slow 🙂", "ada", NOW)
+        assert [entry.action for entry in store.log(limit=9, actor="ada")] == ["request_rollback"]
+        assert store.rollback_requests(connections={"conn-2"}) == []
 
     def test_a_wrong_password_is_unavailable_and_stays_secret(self, url: str) -> None:
         wrong = make_url(url).set(username="nobody", password="hunter2").render_as_string(hide_password=False)

@@ -64,7 +64,8 @@ def test_keeps_the_helpful_index_and_takes_the_harmful_one_back(fixture, request
         assert again.returncode == code
         assert json.loads(again.stdout)["status"] == run["verification"]["status"]
         Path(run["evidence"]).unlink()
-    Path(helpful["evidence"]).parent.rmdir()  # nothing but the evidence was kept
+        Path(run["report"]).unlink()
+    Path(helpful["evidence"]).parent.rmdir()  # nothing but the evidence and the reports was kept
 
 
 @pytest.mark.mysql

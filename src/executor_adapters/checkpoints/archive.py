@@ -1,7 +1,5 @@
 """The evidence archive as a directory of JSON files, one a run."""
 
-import os
-import tempfile
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
@@ -32,7 +30,7 @@ class FileEvidenceArchive:
         path = self.path_of(run_id)
         try:
             directories.make_private(path.parent)
-            _replace(path, evidence.to_json(indent=1).encode())
+            directories.replace(path, evidence.to_json(indent=1).encode())
         except OSError as error:
             raise Unavailable(f"the evidence can't be written to {path}: {error.strerror or error}") from None
         return str(path)
@@ -54,18 +52,3 @@ def file_stem(run_id: RunId) -> str:
     if len(stem) <= MAX_STEM:
         return stem
     return f"{stem[: MAX_STEM - 33]}~{sha256(run_id.encode()).hexdigest()[:32]}"
-
-
-def _replace(path: Path, content: bytes) -> None:
-    descriptor, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        directories.sync(path.parent)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

@@ -1,6 +1,7 @@
 """Directories that belong to this user alone, and whose entries are on disk."""
 
 import os
+import tempfile
 from pathlib import Path
 
 
@@ -23,3 +24,22 @@ def sync(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write a file, for this user alone, that a reader sees whole: as it was before, or as it is now.
+
+    Raises `OSError` when it can't be written; the old file is then still there.
+    """
+    descriptor, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        sync(path.parent)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -11,6 +11,7 @@ import threading
 import zlib
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -21,14 +22,14 @@ from executor_adapters.checkpoints import directories
 from executor_adapters.validation import first_problem
 from executor_core.errors import CheckpointUnusable, LeaseLost, Unavailable
 from executor_core.metrics import Snapshot
-from executor_core.model import RunId
+from executor_core.model import AuditLogEntry, RunId
 from executor_core.ports import Message, MessageKind
 from executor_core.state import RunState, WindowKind
 
 FILE_NAME = "executor.sqlite3"
 APPLICATION_ID = 0x45584543
 """Marks the file as ours: "EXEC"."""
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BUSY_TIMEOUT = timedelta(seconds=10)
 COMPRESS_FROM = 512
 """Samples of fewer bytes are stored as they are."""
@@ -51,13 +52,29 @@ CREATE TABLE messages (
     run_id TEXT NOT NULL,
     kind TEXT NOT NULL,
     body TEXT NOT NULL,
-    refused_because TEXT -- NULL while the message is pending
+    refused_because TEXT, -- NULL unless the control plane will never take it
+    delivered INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX messages_of_run ON messages (run_id, position);
+CREATE INDEX messages_pending ON messages (position) WHERE delivered = 0;
 """
+
+_FROM_1 = """
+ALTER TABLE messages ADD COLUMN delivered INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX messages_pending ON messages (position) WHERE delivered = 0;
+"""
+"""What version 1 of the schema lacks. It forgot what had been delivered."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """The audit entries of a run in their order, and how many of its messages the control plane has not got."""
+
+    entries: tuple[AuditLogEntry, ...]
+    untold: int
 
 
 class SqliteJournal:
@@ -144,7 +161,7 @@ class SqliteJournal:
         with self._transaction(writes=False) as connection:
             rows = connection.execute(
                 "SELECT key, run_id, kind, body FROM messages"
-                " WHERE refused_because IS NULL AND run_id = coalesce(?, run_id) ORDER BY position",
+                " WHERE delivered = 0 AND refused_because IS NULL AND run_id = coalesce(?, run_id) ORDER BY position",
                 (run_id,),
             ).fetchall()
         try:
@@ -157,11 +174,11 @@ class SqliteJournal:
 
     def delivered(self, key: str) -> None:
         with self._transaction() as connection:
-            connection.execute("DELETE FROM messages WHERE key = ?", (key,))
+            connection.execute("UPDATE messages SET delivered = 1 WHERE key = ?", (key,))
 
     def refused(self, key: str, reason: str) -> None:
         with self._transaction() as connection:
-            connection.execute("UPDATE messages SET refused_because = ? WHERE key = ?", (reason, key))
+            connection.execute("UPDATE messages SET refused_because = ? WHERE key = ? AND delivered = 0", (reason, key))
 
     def refused_count(self, run_id: RunId) -> int:
         with self._transaction(writes=False) as connection:
@@ -169,6 +186,21 @@ class SqliteJournal:
                 "SELECT count(*) FROM messages WHERE run_id = ? AND refused_because IS NOT NULL", (run_id,)
             ).fetchone()[0]
         return count
+
+    def trail(self, run_id: RunId) -> Trail:
+        """Return the audit entries of a run as they were made, whether or not the control plane has them.
+
+        A file that an older version wrote lacks those that had been delivered then.
+        """
+        with self._transaction(writes=False) as connection:
+            rows = connection.execute(
+                "SELECT kind, body, delivered FROM messages WHERE run_id = ? ORDER BY position", (run_id,)
+            ).fetchall()
+        try:
+            entries = [AuditLogEntry.model_validate_json(body) for kind, body, _ in rows if kind == MessageKind.AUDIT]
+        except ValidationError:
+            raise CheckpointUnusable(f"an audit entry of run {run_id} in {self._path} can't be read") from None
+        return Trail(tuple(entries), untold=sum(not delivered for _, _, delivered in rows))
 
     @contextmanager
     def _transaction(self, *, writes: bool = True) -> Generator[sqlite3.Connection]:
@@ -220,6 +252,10 @@ class SqliteJournal:
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         elif owner != APPLICATION_ID:
             raise CheckpointUnusable(f"{self._path} is not a checkpoint file of Executor")
+        elif version == 1:
+            for statement in _FROM_1.split(";"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         elif version != SCHEMA_VERSION:
             raise CheckpointUnusable(
                 f"{self._path} was written by another version of Executor (its schema is {version},"

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from executor_adapters.checkpoints.archive import FileEvidenceArchive
 from executor_adapters.command.outcome import End
+from executor_adapters.command.report import report_beside_evidence
 from executor_adapters.command.signals import interrupting
 from executor_adapters.container import Production
 from executor_adapters.demo.account import Account
@@ -67,6 +68,7 @@ def _carry(run: ExecutionRun, settings: Settings, evidence: Path, observer: Obse
     try:
         with interrupting(clock):
             end = carry(container.engine(), run, clock)
+        report_beside_evidence(end, container.journal(), FileEvidenceArchive(evidence))
     finally:
         connections.close()
         container.journal().close()

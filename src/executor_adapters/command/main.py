@@ -76,6 +76,10 @@ def _carry_out(arguments: argparse.Namespace) -> int:
             from executor_adapters.command.verify import verify
 
             return verify(arguments)
+        case "report":
+            from executor_adapters.command.report import report
+
+            return report(arguments)
         case "serve":
             from executor_adapters.command.serve import serve
 
@@ -90,7 +94,8 @@ def _carry_out(arguments: argparse.Namespace) -> int:
             return demo(arguments)
         case _:
             raise InvalidInput(
-                "name a subcommand: run, worker, plan, rollback, verify, serve, token or demo (see executor --help)"
+                "name a subcommand: run, worker, plan, rollback, verify, report, serve, token or demo"
+                " (see executor --help)"
             )
 
 
@@ -146,6 +151,14 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("evidence", metavar="EVIDENCE.json", help="the evidence; - reads standard input")
     verify.add_argument("--json", action="store_true", help="print exactly one JSON object")
 
+    report = _command(
+        commands, "report", "show what a run did and why, as a web page", "executor report RUN_ID --out report.html"
+    )
+    report.add_argument("subject", metavar="RUN_ID|EVIDENCE.json", help="a run of the state directory, or evidence")
+    report.add_argument("--out", default="report.html", help="where to write the page (default report.html; -: output)")
+    report.add_argument("--state-dir", metavar="DIR", help="the state directory of the run (EXECUTOR_STATE_DIR)")
+    report.add_argument("--json", action="store_true", help="print exactly one JSON object")
+
     serve = _command(
         commands, "serve", "run the reference control plane", "executor serve --db sqlite:///control-plane.db"
     )
@@ -154,6 +167,14 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", type=_port, default=3000, help="port to listen on (default 3000; 0 chooses one)")
     serve.add_argument("--tokens", metavar="FILE", help="TOML: who may do what (EXECUTOR_TOKENS; see executor token)")
     serve.add_argument("--allow-anyone", action="store_true", help="serve others than this machine without any token")
+    serve.add_argument("--tls-cert", metavar="FILE", help="certificate in PEM, to serve https with --tls-key")
+    serve.add_argument("--tls-key", metavar="FILE", help="key of the certificate in PEM")
+    serve.add_argument(
+        "--rate-limit", type=_positive, metavar="N", help="requests a second of each caller (default 500 with tokens)"
+    )
+    serve.add_argument(
+        "--max-connections", type=_positive, default=1000, metavar="N", help="connections at once (default 1000)"
+    )
 
     token = _command(
         commands, "token", "make a token for the control plane", "executor token worker-eu --role worker >> tokens.toml"

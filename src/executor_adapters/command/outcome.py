@@ -28,11 +28,12 @@ def exit_code(end: End) -> ExitCode:
             return ExitCode.INTERRUPTED
 
 
-def result(run: ExecutionRun, end: End, worker_id: str) -> dict[str, Any]:
-    """Return the one JSON object that ``run --json`` prints."""
+def result(run: ExecutionRun, end: End, worker_id: str, report: str | None = None) -> dict[str, Any]:
+    """Return the one JSON object that ``run --json`` prints; `report` is where the run's page is."""
     match end:
         case Finished(state=state, undelivered=undelivered, refused=refused):
-            return _finished(state) | {"undelivered": undelivered, "refused": refused, "worker_id": worker_id}
+            counts = {"undelivered": undelivered, "refused": refused}
+            return _finished(state) | {"report": report, **counts, "worker_id": worker_id}
         case NotClaimed(reason=reason):
             return _unfinished(run, reason, FailReason.CLAIM_FAILED) | {"worker_id": worker_id}
         case Interrupted(reason=reason):
@@ -64,7 +65,7 @@ def _written(moment: Any) -> str | None:
 
 def _unfinished(run: ExecutionRun, reason: str, fail_reason: FailReason | None) -> dict[str, Any]:
     """The result of a run that this call did not carry to its end: nothing but why."""
-    empty = ("executed_sql", "verification", "rollback", "evidence", "started_at", "completed_at")
+    empty = ("executed_sql", "verification", "rollback", "evidence", "report", "started_at", "completed_at")
     return {
         "id": run.id,
         "status": run.status,

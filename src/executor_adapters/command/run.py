@@ -7,6 +7,7 @@ from executor_adapters.command.inputs import read_run
 from executor_adapters.command.outcome import exit_code, result
 from executor_adapters.command.output import say, say_object
 from executor_adapters.command.progress import ProgressLines
+from executor_adapters.command.report import report_beside_evidence
 from executor_adapters.command.signals import interrupting
 from executor_adapters.container import production
 from executor_adapters.driving import carry
@@ -30,7 +31,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         with interrupting(clock):
             engine.deliver_backlog()
             end = carry(engine, asked, clock)
-    outcome = result(asked, end, settings.worker_id)
+        report = report_beside_evidence(end, container.journal(), container.archive())
+    outcome = result(asked, end, settings.worker_id, report)
     if arguments.json:
         say_object(outcome)
     else:
@@ -58,6 +60,8 @@ def describe(outcome: dict[str, Any]) -> str:
         lines.append(f"  error message: {outcome['error_message']}")
     if outcome["evidence"]:
         lines.append(f"  evidence: {outcome['evidence']}")
+    if outcome["report"]:
+        lines.append(f"  report: {outcome['report']}")
     if outcome["undelivered"]:
         lines.append(
             f"  undelivered: {outcome['undelivered']} messages could not be told to the control plane; they are kept "

@@ -7,6 +7,7 @@ from executor_adapters.command.exit_codes import ExitCode
 from executor_adapters.command.outcome import result
 from executor_adapters.command.output import say_object
 from executor_adapters.command.progress import ProgressLines
+from executor_adapters.command.report import report_beside_evidence
 from executor_adapters.command.signals import interrupting
 from executor_adapters.container import production
 from executor_adapters.settings import Settings
@@ -27,7 +28,8 @@ def worker(arguments: argparse.Namespace, settings: Settings) -> int:
     results: list[dict[str, Any]] = []
 
     def ended(run: ExecutionRun, end: End) -> None:
-        outcome = result(run, end, settings.worker_id)
+        report = report_beside_evidence(end, container.journal(), container.archive())
+        outcome = result(run, end, settings.worker_id, report)
         progress.line(f"{run.id}: {outcome['status']}: {outcome['message']}")
         if arguments.json:
             results.append(outcome)

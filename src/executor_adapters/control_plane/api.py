@@ -19,6 +19,8 @@ from executor_adapters.control_plane.access import Backing, Operating, Reading, 
 from executor_adapters.control_plane.bearer import RecogniseCaller
 from executor_adapters.control_plane.body_limit import LimitBody
 from executor_adapters.control_plane.problems import DOCUMENTED, answer_with_problems
+from executor_adapters.control_plane.rate_limit import RateLimiter
+from executor_adapters.control_plane.security_headers import SecurityHeaders
 from executor_adapters.control_plane.store import ControlPlaneStore
 from executor_adapters.control_plane.tokens import Tokens
 from executor_core.errors import InvalidInput
@@ -41,12 +43,13 @@ def create_app(
     *,
     clock: Callable[[], datetime] | None = None,
     tokens: Tokens | None = None,
+    limiter: RateLimiter | None = None,
     default_lease: timedelta = DEFAULT_LEASE,
 ) -> FastAPI:
     """Return the ASGI application over `store`, which stays the caller's to close.
 
     `clock` tells the time that judges every lease: the system's where none is given. `tokens` say who may call what
-    under ``/api``; without them everybody may call everything.
+    under ``/api``; without them everybody may call everything. `limiter` says how often.
     """
     app = FastAPI(
         title="Executor reference control plane",
@@ -58,17 +61,15 @@ def create_app(
         app.include_router(router)
     answer_with_problems(app)
     app.add_middleware(LimitBody)
-    app.add_middleware(RecogniseCaller, tokens=tokens or Tokens())
+    app.add_middleware(RecogniseCaller, tokens=tokens or Tokens(), limiter=limiter)
+    app.add_middleware(SecurityHeaders)
     return app
 
 
 @six_calls.get("/kill-switch")
-def read_kill_switch(
-    on: Reading, connection_id: Annotated[wire.Id, Query()], response: Response
-) -> wire.KillSwitchState:
+def read_kill_switch(on: Reading, connection_id: Annotated[wire.Id, Query()]) -> wire.KillSwitchState:
     """Say whether the global switch and that of the connection are on."""
     on.check_connection(connection_id)
-    response.headers["Cache-Control"] = "no-store"
     return on.store.kill_switch(connection_id)
 
 
@@ -199,9 +200,8 @@ def list_rollback_requests(on: Reading) -> list[wire.StoredRollbackRequest]:
 
 
 @more_calls.get("/kill-switches")
-def list_kill_switches(on: Reading, response: Response) -> list[wire.StoredKillSwitch]:
+def list_kill_switches(on: Reading) -> list[wire.StoredKillSwitch]:
     """List every switch that was ever set, the global one first, with who turned it last, when and why."""
-    response.headers["Cache-Control"] = "no-store"
     return on.store.kill_switches(connections=on.caller.connections)
 
 

@@ -125,6 +125,8 @@ def _refused_by_framework(request: Request, error: Exception) -> Response:
     """Answer an unknown path, a method that a path does not have, a body that is too long."""
     if not isinstance(error, HTTPException):
         return _broken(request, error)
+    if isinstance(error.__cause__, RecursionError):
+        return problem(request.url.path, HTTPStatus.BAD_REQUEST, "malformed_json", "the body is nested too deep")
     status = HTTPStatus(error.status_code)
     code = status.name.lower()
     return problem(request.url.path, status, code, str(error.detail), headers=error.headers)

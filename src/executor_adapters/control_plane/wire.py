@@ -18,15 +18,35 @@ from executor_core.model import (
 
 LONGEST_ID = 255
 MAX_LEASE_SECONDS = 3600
+DEEPEST_JSON = 100
 
 
 def _storable(value: Any) -> Any:
     """Refuse what Python reads as JSON and others don't: NaN, half a surrogate pair, bottomless nesting."""
+    if _depth(value) > DEEPEST_JSON:
+        raise ValueError(f"this is nested more than {DEEPEST_JSON} levels deep")
     try:
         json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
-    except (ValueError, RecursionError):
+    except ValueError:
         raise ValueError("this is not JSON that every reader understands") from None
     return value
+
+
+def _depth(value: Any) -> int:
+    """Return how many lists and objects stand in each other, at most."""
+    depth, level = 0, _inner(value)
+    while level is not None:
+        depth += 1
+        deeper = [found for found in map(_inner, level) if found is not None]
+        level = [each for found in deeper for each in found] if deeper else None
+    return depth
+
+
+def _inner(value: object) -> list[object] | None:
+    """Return what stands in a list or an object, or None for anything else."""
+    if isinstance(value, dict):
+        return list(cast("dict[str, object]", value).values())
+    return cast("list[object]", value) if isinstance(value, list) else None
 
 
 def as_text(document: Any) -> str:

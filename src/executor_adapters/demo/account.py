@@ -1,18 +1,18 @@
 """What was seen: both runs' ends, told for people and for programs, and whether it was what had to come."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from executor_adapters.command.outcome import End, result
 from executor_adapters.demo.plan import CHANGES, TABLE, Change
+from executor_adapters.statement_text import readable
 from executor_core.carrying import Finished
 from executor_core.model import ExecutionRun
 from executor_core.verdict import DigestVerdict, Verdict
 
 _WIDTH = 90
-_SPACED = re.compile(r"(?<=\() | (?=[,)])|(?<=COUNT) (?=\()|(?<=SUM) (?=\()|(?<=MAX) (?=\()")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +33,12 @@ class RunSeen:
     def evidence(self) -> str | None:
         """Where the evidence is, if there is any."""
         return self.end.state.evidence if isinstance(self.end, Finished) else None
+
+    @property
+    def report(self) -> str | None:
+        """Where the run's page is, if there is one: beside its evidence."""
+        page = None if self.evidence is None else Path(self.evidence).with_suffix(".html")
+        return None if page is None or not page.is_file() else str(page)
 
     @property
     def surprise(self) -> str | None:
@@ -83,7 +89,7 @@ class Account:
             "ok": self.surprise is None,
             "message": self.surprise or "the helpful index was kept, the harmful one was taken back",
             "runs": [
-                result(seen.run, seen.end, self.worker_id)
+                result(seen.run, seen.end, self.worker_id, seen.report)
                 | {"title": seen.change.title, "columns": list(seen.change.columns), "indexes": list(seen.indexes)}
                 for seen in self.runs
             ],
@@ -116,25 +122,17 @@ class Account:
         yield f"indexes   {', '.join(seen.indexes)}"
         if state.evidence is not None:
             yield f"evidence  {state.evidence}"
+        if seen.report is not None:
+            yield f"report    {seen.report}"
 
     def _compared(self, digest: DigestVerdict) -> Iterator[str]:
-        yield f"  {digest.digest[:12]}  {readable(self.texts.get(digest.digest, ''))}"
+        yield f"  {digest.digest[:12]}  {readable(self.texts.get(digest.digest, ''), _WIDTH)}"
         yield (
             f"                latency {digest.avg_latency_before_ms:.2f} ms -> {digest.avg_latency_after_ms:.2f} ms"
             f" ({_change(digest.latency_change_percent)}), rows examined {digest.rows_examined_before:,.0f} ->"
             f" {digest.rows_examined_after:,.0f} ({_change(digest.rows_examined_change_percent)}),"
             f" {digest.executions_before} and {digest.executions_after} executions"
         )
-
-
-def readable(digest_text: str) -> str:
-    """Return a digest's text as people write SQL, cut to one line.
-
-    >>> readable("SELECT `id` , COUNT ( * ) FROM `orders` WHERE `id` = ?")
-    'SELECT id, COUNT(*) FROM orders WHERE id = ?'
-    """
-    text = _SPACED.sub("", digest_text.replace("`", "")).strip()
-    return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 2]} …"
 
 
 def _change(percent: float | None) -> str:

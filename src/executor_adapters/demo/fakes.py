@@ -20,9 +20,10 @@ from executor_adapters.demo.shop import (
 )
 from executor_adapters.driving import carry
 from executor_adapters.memory import Cost, FakeClock, FakeControlPlane, FakeDatabase, FakeServer, MemoryJournal, Query
-from executor_core.carrying import Ports, Rules
+from executor_adapters.report.keeping import keep_report
+from executor_core.carrying import Finished, Ports, Rules
 from executor_core.engine import Engine
-from executor_core.model import ConnectionId, WorkerId
+from executor_core.model import AuditLogEntry, ConnectionId, WorkerId
 from executor_core.pacing import Pacing
 from executor_core.ports import Observer, TargetDatabase
 
@@ -81,6 +82,7 @@ def run_on_fakes(*, pacing: Pacing, evidence: Path, observer: Observer, say: Cal
         server.add_query(query)
     database = FakeDatabase(server)
     journal = MemoryJournal()
+    archive = FileEvidenceArchive(evidence)
 
     def target(connection_id: ConnectionId) -> TargetDatabase:
         assert connection_id == CONNECTION  # noqa: S101 -- the plan knows no other
@@ -94,7 +96,7 @@ def run_on_fakes(*, pacing: Pacing, evidence: Path, observer: Observer, say: Cal
             target=target,
             checkpoints=journal,
             outbox=journal,
-            archive=FileEvidenceArchive(evidence),
+            archive=archive,
             clock=clock,
             jitter=lambda: 0.5,
             observer=observer,
@@ -108,6 +110,13 @@ def run_on_fakes(*, pacing: Pacing, evidence: Path, observer: Observer, say: Cal
         run = control_plane.schedule(change.execution_run(digests))
         say(f"scheduled {run.id}: index {run.index_name} ({', '.join(run.columns)}). {change.title}")
         end = carry(engine, run, clock)
+        if isinstance(end, Finished):
+            trail = [
+                AuditLogEntry.model_validate(entry)
+                for entry in control_plane.audit
+                if entry["execution_run_id"] == run.id
+            ]
+            keep_report(end.state, trail, archive.path_of(end.state.run_id).with_suffix(".html"))
         indexes = tuple(index.name for index in server.indexes(TABLE).values())
         seen.append(RunSeen(change=change, run=run, end=end, indexes=indexes))
     texts = {query.digest: query.text for query in QUERIES}

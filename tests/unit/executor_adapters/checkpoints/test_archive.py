@@ -3,8 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from executor_adapters.checkpoints import FileEvidenceArchive
-from executor_adapters.checkpoints import archive as module
+from executor_adapters.checkpoints import FileEvidenceArchive, directories
 from executor_adapters.testing.contracts.samples import some_evidence
 from executor_core.errors import Unavailable
 from executor_core.evidence import Evidence
@@ -36,7 +35,7 @@ def test_a_write_that_fails_leaves_the_old_evidence(tmp_path: Path, monkeypatch:
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module.os, "fsync", full)
+    monkeypatch.setattr(directories.os, "fsync", full)
     with pytest.raises(Unavailable, match="No space left on device"):
         archive.store(RUN, some_evidence(samples=3))
     assert Evidence.from_json(Path(place).read_bytes()) == some_evidence(samples=2)

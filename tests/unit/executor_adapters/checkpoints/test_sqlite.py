@@ -10,7 +10,8 @@ from executor_adapters.checkpoints import SqliteJournal
 from executor_adapters.checkpoints import sqlite as module
 from executor_adapters.testing.contracts.samples import a_message, a_snapshot, a_state
 from executor_core.errors import CheckpointUnusable, Unavailable
-from executor_core.model import RunId
+from executor_core.messages import Draft
+from executor_core.model import AuditAction, RunId
 from executor_core.state import WindowKind
 
 RUN = RunId("run-1")
@@ -89,7 +90,7 @@ def test_a_message_that_can_not_be_read_is_refused(journal: SqliteJournal, colum
         journal.pending()
 
 
-@pytest.mark.parametrize("version", [0, 2, 99])
+@pytest.mark.parametrize("version", [0, 3, 99])
 def test_a_file_of_another_version_is_refused_and_left_alone(journal: SqliteJournal, version: int) -> None:
     journal.save(a_state())
     journal.close()
@@ -141,3 +142,44 @@ def test_a_file_that_another_process_keeps_locked_is_unavailable(
         with pytest.raises(Unavailable, match="locked"):
             journal.save(a_state(message="after"))
     assert journal.load(RUN) == a_state()
+
+
+def test_the_trail_keeps_what_was_delivered_and_counts_what_was_not(journal: SqliteJournal) -> None:
+    draft = Draft(a_state())
+    for action in (AuditAction.RUN_CLAIMED, AuditAction.BUILD_STARTED, AuditAction.INDEX_ADDED):
+        draft = draft.audited(action, a_snapshot().taken_at)
+    journal.save(draft.state, draft.messages)
+    journal.delivered(draft.messages[0].key)
+    journal.refused(draft.messages[1].key, "they would not have it")
+    journal.refused(draft.messages[0].key, "a refusal that comes after a delivery changes nothing")
+    trail = journal.trail(RUN)
+    assert [entry.action for entry in trail.entries] == ["run_claimed", "build_started", "index_added"]
+    assert trail.untold == 2
+    assert journal.refused_count(RUN) == 1
+    assert journal.trail(RunId("another")).entries == ()
+
+
+def test_what_was_delivered_is_not_stored_again_under_its_key(journal: SqliteJournal) -> None:
+    journal.append(a_message("a"))
+    journal.delivered("a")
+    journal.append(a_message("a"))
+    assert journal.pending() == []
+
+
+def test_an_audit_entry_that_can_not_be_read_is_refused(journal: SqliteJournal) -> None:
+    journal.append(a_message("a"))
+    spoil(journal, "UPDATE messages SET body = '{}'")
+    with pytest.raises(CheckpointUnusable, match="an audit entry of run run-1"):
+        journal.trail(RUN)
+
+
+def test_a_file_of_the_first_version_is_brought_up_to_date(journal: SqliteJournal) -> None:
+    journal.save(a_state(), [a_message("a")])
+    journal.close()
+    spoil(journal, "DROP INDEX messages_pending")
+    spoil(journal, "ALTER TABLE messages DROP COLUMN delivered")
+    spoil(journal, "PRAGMA user_version = 1")
+    assert journal.load(RUN) == a_state()
+    assert [message.key for message in journal.pending()] == ["a"]
+    journal.delivered("a")
+    assert journal.pending() == []

@@ -25,6 +25,7 @@ FIELDS = {
     "verification",
     "rollback",
     "evidence",
+    "report",
     "started_at",
     "completed_at",
     "worker_id",

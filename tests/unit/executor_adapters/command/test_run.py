@@ -7,6 +7,7 @@ OUTCOME = {
     "message": "All is well.",
     "error_message": None,
     "evidence": None,
+    "report": None,
     "undelivered": None,
     "refused": None,
 }

@@ -17,6 +17,7 @@ CALLS = [
     ("POST", "/api/executions"),
     ("POST", "/api/executions/run-1/lease"),
     ("PUT", "/api/executions/run-1/checkpoint"),
+    ("POST", "/api/executions/run-1/rollback-requests"),
 ]
 FIELDS = [
     "active",

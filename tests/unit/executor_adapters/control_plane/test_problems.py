@@ -53,6 +53,22 @@ def test_a_body_of_another_type_is_a_problem(client: httpx.Client) -> None:
     assert_problem(client.post("/api/audit", data={"a": "b"}), 422, "invalid_request")
 
 
+@pytest.mark.parametrize("body", ["[" * 50_000, '{"a":' * 50_000, "[" * 20_000 + "]" * 20_000])
+def test_a_body_that_is_nested_too_deep_for_any_reader_is_a_problem(client: httpx.Client, body: str) -> None:
+    answer = client.post("/api/audit", content=body, headers={"Content-Type": "application/json"})
+    assert assert_problem(answer, 400, "malformed_json")["detail"] == "the body is nested too deep"
+
+
+@pytest.mark.parametrize(("levels", "status"), [(99, 201), (100, 422), (900, 422)])
+def test_details_may_be_nested_a_hundred_levels_deep(client: httpx.Client, levels: int, status: int) -> None:
+    head = '{"execution_run_id": "r", "action": "index_added", "timestamp": "2026-01-01T00:00:00Z", "details": '
+    for opening, closing in (("[", "]"), ('{"a":', "}")):
+        body = f'{head}{{"a": {opening * levels}1{closing * levels}}}}}'
+        answer = client.post("/api/audit", content=body, headers={"Content-Type": "application/json"})
+        assert answer.status_code == status
+        assert status == 201 or "100 levels" in answer.json()["errors"][0]["message"]
+
+
 def test_a_missing_field_is_named(client: httpx.Client) -> None:
     document = assert_problem(client.post("/api/kill-switch", json={"reason": "r"}), 422, "invalid_request")
     assert document["detail"] == "can't be used: body.active"

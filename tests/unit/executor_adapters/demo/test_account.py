@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import pytest
 
-from executor_adapters.demo.account import readable
 from executor_adapters.demo.fakes import run_on_fakes
 from executor_adapters.demo.plan import HARMFUL
 from executor_adapters.memory import RecordingObserver
@@ -85,9 +84,3 @@ def test_a_run_that_came_to_no_end_is_a_surprise(account, end):
 
 def test_a_run_that_never_was_is_a_surprise(account):
     assert replace(account, runs=account.runs[:1]).surprise == "demo-harmful was not run"
-
-
-def test_a_long_statement_is_cut():
-    text = readable("SELECT " + " , ".join(f"`column_{number}`" for number in range(50)))
-    assert len(text) == 90
-    assert text.endswith(" …")
