@@ -22,10 +22,12 @@ def generated_parts() -> dict[Path, dict[str, str]]:
 
 def list_of_checks() -> str:
     """Return a table of the checks before a run, in their order."""
-    lines = ["| code | severity | what it is about |", "|---|---|---|"]
-    for check in CHECKS[Phase.CHECKING]:
-        lines.append(f"| `{check.code}` | {check.severity.replace('_', ' ')} | {check.what.replace('``', '`')} |")
-    return "\n".join(lines) + "\n"
+    head = ["| code | severity | what it is about |", "|---|---|---|"]
+    rows = [
+        f"| `{check.code}` | {check.severity.replace('_', ' ')} | {check.what.replace('``', '`')} |"
+        for check in CHECKS[Phase.CHECKING]
+    ]
+    return "\n".join([*head, *rows]) + "\n"
 
 
 def with_parts(document: str, parts: dict[str, str]) -> str:

@@ -122,7 +122,11 @@ def plan_run(
         )
         return ChangePlan(run=run, schema_name=schema_name, outlook=Outlook.REFUSE, refusal=refusal)
     facts = replace(target.inspect(index), surroundings=target.survey(index))
-    return plan_change(run, index, facts, schema_name=schema_name, exposure=exposure, waived=waived)
+    watched = target.choose_digests(index, run.query_digests)
+    known = frozenset(digest.key.digest.casefold() for digest in watched)
+    return plan_change(
+        run, index, facts, schema_name=schema_name, known_digests=known, exposure=exposure, waived=waived
+    )
 
 
 def plan_change(
@@ -131,12 +135,14 @@ def plan_change(
     facts: TargetFacts,
     *,
     schema_name: str,
+    known_digests: frozenset[str] | None = None,
     exposure: Exposure = Exposure.STAGED,
     waived: frozenset[str] = frozenset(),
 ) -> ChangePlan:
     """Return what `run`, which asks for `index`, would do where things are as `facts` say.
 
-    `facts` are those of one look, with its surroundings. The kill switch and the claim are not foreseen.
+    `facts` are those of one look, with its surroundings; `known_digests` are those of the run that the server has
+    counted, in lower case, where that was looked up. The kill switch and the claim are not foreseen.
     """
     run_id = RunId(run.id)
     findings = preflight(Case(facts=facts, index=index, run_id=run_id, exposure=exposure))
@@ -158,10 +164,22 @@ def plan_change(
             rollback=drop_index(schema_name, index.table_name, index.index_name),
         ),
         forecast=forecast(facts, index),
-        findings=findings,
+        findings=(*findings, *_unknown_digests(run, known_digests)),
         waived=waived,
         facts=facts,
     )
+
+
+def _unknown_digests(run: ExecutionRun, known: frozenset[str] | None) -> tuple[Finding, ...]:
+    """Return a warning where the server has counted none of the run's digests: some may be executed by then."""
+    asked = run.query_digests
+    if known is None or not asked or any(digest.casefold() in known for digest in asked):
+        return ()
+    sentence = (
+        f"the server knows none of the digests {', '.join(asked)} in this schema: unless one is executed until the "
+        "baseline ends, the run will be refused: check query_digests"
+    )
+    return (Finding(code="digests_unknown", severity=Severity.WARNING, sentence=sentence),)
 
 
 def _refusal(finding: Finding) -> Refusal:

@@ -83,7 +83,7 @@ def choose_digests(connection: Connection, index: IndexDefinition, targets: Sequ
             connection,
             "SELECT SCHEMA_NAME, DIGEST, COALESCE(DIGEST_TEXT, ''), COUNT_STAR, SUM_TIMER_WAIT,"  # noqa: S608
             f" LAST_SEEN >= NOW() - INTERVAL 1 HOUR FROM {_DIGESTS} WHERE DIGEST IS NOT NULL"
-            f" AND LOCATE('{SAMPLE}', DIGEST_TEXT) = 0",
+            f" AND LOCATE('{SAMPLE}', COALESCE(DIGEST_TEXT, '')) = 0",
         )
     ]
     table = connection.table_name(index.table_name)

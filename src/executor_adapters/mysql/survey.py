@@ -152,7 +152,7 @@ def _text_bytes(connection: Connection, index: IndexDefinition) -> Mapping[str, 
         for way in ("", " DESC")
     ]
     sql = f"SELECT {averages} FROM ({' UNION ALL '.join(ends)}) AS {SAMPLE}"  # noqa: S608 -- made of quoted names
-    found = _rows(connection, sql.replace("%", "%%"))
+    found = _rows(connection, sql)
     if not found:
         return {}
     return {name.casefold(): float(average or 0) for name, average in zip(texts, found[0], strict=True)}

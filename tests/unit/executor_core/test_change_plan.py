@@ -123,6 +123,32 @@ def test_a_look_at_the_target_changes_nothing() -> None:
     assert plan.facts.surroundings is not None
 
 
+@pytest.mark.parametrize(
+    ("asked", "known", "found"),
+    [
+        (("a", "B"), frozenset("cb"), 0),
+        (("a", "B"), frozenset("c"), 1),
+        (("a",), frozenset(), 1),
+        (("a",), None, 0),
+        ((), frozenset(), 0),
+    ],
+)
+def test_digests_of_which_the_server_knows_none_are_a_warning(
+    asked: tuple[str, ...], known: frozenset[str] | None, found: int
+) -> None:
+    plan = plan_change(run(query_digests=asked), INDEX, ABLE, schema_name="shop", known_digests=known)
+    assert [finding.code for finding in plan.findings] == ["digests_unknown"] * found
+    assert plan.outlook is Outlook.RUN
+
+
+def test_a_look_knows_the_digests_that_the_server_knows() -> None:
+    world = FakeWorld()
+    asked = world.run("customer_id")
+    assert plan_run(asked, world.database).findings == ()
+    (finding,) = plan_run(asked.model_copy(update={"query_digests": ("f" * 64,)}), world.database).findings
+    assert finding.code == "digests_unknown"
+
+
 def test_the_run_sends_the_statements_of_its_plan() -> None:
     world = FakeWorld()
     asked = world.run("status")
