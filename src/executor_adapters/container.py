@@ -21,6 +21,7 @@ from executor_adapters.mysql.url import MySQLUrl
 from executor_adapters.observers import LoggingObserver, SeveralObservers
 from executor_adapters.saas.control_plane import HttpControlPlane
 from executor_adapters.settings import Settings
+from executor_adapters.switchboard import SharedSwitchboard
 from executor_core.carrying import Ports, Rules
 from executor_core.engine import Engine
 from executor_core.exposure import Exposure
@@ -60,6 +61,10 @@ def _waived(settings: Settings) -> frozenset[str]:
     return settings.waive
 
 
+def _builds_per_instance(settings: Settings) -> int:
+    return settings.builds_per_instance
+
+
 def _worker_id(settings: Settings) -> WorkerId:
     return WorkerId(settings.worker_id)
 
@@ -80,6 +85,9 @@ class Production(containers.DeclarativeContainer):
     lease_keeper: providers.Provider[ThreadedLeaseKeeper] = providers.ThreadSafeSingleton(
         ThreadedLeaseKeeper, control_plane, clock
     )
+    switchboard: providers.Provider[SharedSwitchboard] = providers.ThreadSafeSingleton(
+        SharedSwitchboard, control_plane, clock
+    )
     ports: providers.Provider[Ports] = providers.ThreadSafeSingleton(
         Ports,
         control_plane=control_plane,
@@ -91,13 +99,20 @@ class Production(containers.DeclarativeContainer):
         jitter=providers.Object(system_jitter),
         observer=observer,
         lease_keeper=lease_keeper,
+        switchboard=switchboard,
     )
     pacing: providers.Provider[Pacing] = providers.Callable(Settings.pacing, settings)
     verification: providers.Provider[Policy] = providers.ThreadSafeSingleton(Policy)
     exposure: providers.Provider[Exposure] = providers.Callable(_exposure, settings)
     waived: providers.Provider[frozenset[str]] = providers.Callable(_waived, settings)
+    builds_per_instance: providers.Provider[int] = providers.Callable(_builds_per_instance, settings)
     rules: providers.Provider[Rules] = providers.ThreadSafeSingleton(
-        Rules, pacing=pacing, exposure=exposure, waived=waived, verification=verification
+        Rules,
+        pacing=pacing,
+        exposure=exposure,
+        waived=waived,
+        verification=verification,
+        builds_per_instance=builds_per_instance,
     )
     worker_id: providers.Provider[WorkerId] = providers.Callable(_worker_id, settings)
     engine: providers.Provider[Engine] = providers.ThreadSafeSingleton(

@@ -8,7 +8,7 @@ from executor_core.ports import Notice, Observer
 LOGGER = logging.getLogger("executor")
 LOGGER.addHandler(logging.NullHandler())
 
-_ROUTINE = frozenset({"sample.taken", "kill_switch.read", "build.progressed"})
+_ROUTINE = frozenset({"sample.taken", "window.looked_at", "kill_switch.read", "build.progressed"})
 
 
 class LoggingObserver:

@@ -79,6 +79,7 @@ class Settings(BaseSettings):
     lock_wait: Duration = Field(_PACING.lock_wait, validation_alias="EXECUTOR_LOCK_WAIT")
     exposure: Exposure = Field(Exposure.STAGED, validation_alias="EXECUTOR_EXPOSURE")
     waive: Waivers = Field(frozenset(), validation_alias="EXECUTOR_WAIVE")
+    builds_per_instance: int = Field(1, validation_alias="EXECUTOR_BUILDS_PER_INSTANCE", ge=1)
     build_patience: Duration = Field(_PACING.build_patience, validation_alias="EXECUTOR_BUILD_PATIENCE")
     drain_patience: Duration = Field(_PACING.drain_patience, validation_alias="EXECUTOR_DRAIN_PATIENCE")
     rollback_patience: Duration = Field(_PACING.rollback_patience, validation_alias="EXECUTOR_ROLLBACK_PATIENCE")

@@ -1,24 +1,28 @@
 """A worker: many runs in one process. A run that waits is an entry in a queue, not a thread.
 
 Steps of different runs run on a small pool of threads; the queue is ordered by the (monotonic) time at which each
-run wants to go on. The control plane is asked for more runs at intervals, and whenever one has ended.
+run wants to go on. No more than a share of the threads works for one connection, so that a database that does not
+answer holds up its own runs and nobody else's. The control plane is asked for more runs at intervals, and whenever
+one has ended; while it can't be reached or asks for patience, no run is begun.
 """
 
 import heapq
 import itertools
 import logging
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import timedelta
 
-from executor_adapters.clock import InterruptibleClock
+from executor_adapters.clock import InterruptibleClock, system_jitter
 from executor_adapters.driving import LEAVE_PATIENCE, LEAVE_POLL, STILL_BUILDING, STOPPED
 from executor_core.carrying import Finished, Interrupted, NotClaimed, Waiting
 from executor_core.engine import Engine
 from executor_core.errors import CheckpointUnusable, ExecutorError, InvalidInput, Refused, Unavailable
 from executor_core.model import ExecutionRun
-from executor_core.ports import ControlPlane
+from executor_core.pacing import backoff
+from executor_core.ports import ControlPlane, Jitter
 
 End = Finished | NotClaimed | Interrupted
 
@@ -29,6 +33,11 @@ REST = timedelta(seconds=30)
 """How long a run that did not come to its end here is left alone."""
 MOST_LISTED = 1000
 """No more runs than this are asked for at once."""
+LONGEST_PAUSE = timedelta(minutes=1)
+"""How rarely a control plane that can't be reached is asked at least, unless it asks for more patience itself."""
+THREADS = 16
+SHARE = 4
+"""One connection's runs have the threads divided by this."""
 
 LOGGER = logging.getLogger("executor.worker")
 
@@ -40,6 +49,26 @@ class _Job:
     run: ExecutionRun
     begun: bool = False
     leaving: str | None = None
+
+
+class _Pressure:
+    """How much a control plane that is overloaded or away slows the worker: longer from failure to failure."""
+
+    def __init__(self, jitter: Jitter) -> None:
+        self._jitter = jitter
+        self._failures = 0
+        self.until = timedelta(0)
+
+    def failed(self, now: timedelta, patience: timedelta | None) -> None:
+        """A call failed. Calls that were under way together count once."""
+        if now >= self.until:
+            self._failures += 1
+            self.until = now + backoff(self._failures, self._jitter(), first=POLL, most=LONGEST_PAUSE)
+        self.until = max(self.until, now + (patience or timedelta(0)))
+
+    def eased(self) -> None:
+        """A run was claimed: all is well."""
+        self._failures = 0
 
 
 class Worker:
@@ -55,8 +84,9 @@ class Worker:
         control_plane: ControlPlane,
         clock: InterruptibleClock,
         runs_at_once: int = 100,
-        threads: int = 8,
+        threads: int = THREADS,
         ended: Callable[[ExecutionRun, End], None],
+        jitter: Jitter = system_jitter,
     ) -> None:
         self._engine = engine
         self._control_plane = control_plane
@@ -68,6 +98,10 @@ class Worker:
         self._queue: list[tuple[timedelta, int, _Job]] = []
         self._working: dict[Future[End | timedelta], _Job] = {}
         self._resting: dict[str, timedelta] = {}
+        self._share = max(1, threads // SHARE)
+        self._busy: Counter[str] = Counter()
+        self._held_up: defaultdict[str, deque[_Job]] = defaultdict(deque)
+        self._pressure = _Pressure(jitter)
 
     def work(self, *, once: bool = False) -> None:
         """Carry runs until interrupted; with `once`, until the control plane has none left.
@@ -83,7 +117,7 @@ class Worker:
         next_poll, listed = self._clock.monotonic(), False
         while not self._clock.interrupted:
             now = self._clock.monotonic()
-            if now >= next_poll and self._carried() < self._runs_at_once:
+            if now >= max(next_poll, self._pressure.until) and self._carried() < self._runs_at_once:
                 found = self._take(first=not listed)
                 next_poll, listed = now + POLL, True
                 if once and found == 0 and not self._carried():
@@ -97,7 +131,12 @@ class Worker:
         until = self._clock.monotonic() + LEAVE_PATIENCE
         while self._carried() and self._clock.monotonic() < until:
             waiting, self._queue = self._queue, []
-            for due, _, job in waiting:
+            held_up, self._held_up = self._held_up, defaultdict(deque)
+            now = self._clock.monotonic()
+            for due, job in (
+                *((due, job) for due, _, job in waiting),
+                *((now, job) for jobs in held_up.values() for job in jobs),
+            ):
                 if job.leaving is not None:
                     self._put(job, due)
                 elif job.begun:  # one that has not begun was not claimed: there is nothing to let go
@@ -106,11 +145,15 @@ class Worker:
             self._begin_due(pool)
             if self._carried():
                 self._collect(self._clock.wait_anyway)
-        for job in (*(job for _, _, job in self._queue), *self._working.values()):
+        for job in self._jobs():
             self._ended(job.run, Interrupted(f"{job.leaving or STOPPED}; {STILL_BUILDING}"))
 
     def _carried(self) -> int:
-        return len(self._queue) + len(self._working)
+        return len(self._queue) + len(self._working) + sum(map(len, self._held_up.values()))
+
+    def _jobs(self) -> list[_Job]:
+        held_up = itertools.chain.from_iterable(self._held_up.values())
+        return [*(job for _, _, job in self._queue), *self._working.values(), *held_up]
 
     def _take(self, *, first: bool) -> int | None:
         """Queue the runs that the control plane lists and that are not carried yet; return how many, if it told."""
@@ -123,9 +166,9 @@ class Worker:
             if first:
                 raise
             LOGGER.warning("the scheduled runs can't be listed: %s", error)
+            self._pressure.failed(now, error.retry_after if isinstance(error, Unavailable) else None)
             return None
-        known = self._resting.keys() | {job.run.id for _, _, job in self._queue}
-        known |= {job.run.id for job in self._working.values()}
+        known = self._resting.keys() | {job.run.id for job in self._jobs()}
         new = [run for run in runs if run.id not in known][: self._runs_at_once - self._carried()]
         for run in new:
             self._put(_Job(run), now)
@@ -136,9 +179,30 @@ class Worker:
 
     def _begin_due(self, pool: ThreadPoolExecutor) -> None:
         now = self._clock.monotonic()
-        while self._queue and self._queue[0][0] <= now and len(self._working) < self._threads:
-            _, _, job = heapq.heappop(self._queue)
+        while len(self._working) < self._threads and (job := self._next_due(now)) is not None:
+            self._busy[job.run.connection_id] += 1
             self._working[pool.submit(self._step, job)] = job
+
+    def _next_due(self, now: timedelta) -> _Job | None:
+        """The next run that may go on now; those that may not yet are put where they wait."""
+        for connection_id, held_up in self._held_up.items():
+            while held_up and self._busy[connection_id] < self._share:
+                if self._may_go_on(job := held_up.popleft(), now):
+                    return job
+        while self._queue and self._queue[0][0] <= now:
+            _, _, job = heapq.heappop(self._queue)
+            if self._may_go_on(job, now):
+                if self._busy[job.run.connection_id] < self._share:
+                    return job
+                self._held_up[job.run.connection_id].append(job)
+        return None
+
+    def _may_go_on(self, job: _Job, now: timedelta) -> bool:
+        """Whether a run may go on; one that is not begun waits for as long as the control plane is to be left alone."""
+        if job.begun or self._pressure.until <= now:
+            return True
+        self._put(job, self._pressure.until)
+        return False
 
     def _step(self, job: _Job) -> End | timedelta:
         """Carry a run one step further, on a thread of the pool; return its end, or the pause before its next step."""
@@ -154,6 +218,8 @@ class Worker:
         except Exception as error:
             return self._gone_wrong(job, error)
         if isinstance(step, Waiting):
+            if not job.begun:
+                self._pressure.eased()
             job.begun = True
             return step.until - self._clock.now()
         return step
@@ -179,10 +245,13 @@ class Worker:
 
     def _settle(self, future: "Future[End | timedelta]") -> bool:
         job = self._working.pop(future)
+        self._busy[job.run.connection_id] -= 1
         step = future.result()
         if isinstance(step, timedelta):
             self._put(job, self._clock.monotonic() + step)
             return False
+        if isinstance(step, NotClaimed) and step.patience is not None:
+            self._pressure.failed(self._clock.monotonic(), step.patience)
         if not isinstance(step, Finished):
             self._resting[job.run.id] = self._clock.monotonic() + REST
         self._ended(job.run, step)

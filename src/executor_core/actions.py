@@ -79,9 +79,10 @@ class PublishIndex:
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Reach the verdict from the samples; `final` when no more of them can come."""
+    """Reach the verdict from the samples; `final` when no more of them can come, `interim` inside a window."""
 
     final: bool
+    interim: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from executor_core.carrying import Carried, Ports
+from executor_core.carrying import Carried, NotClaimed, Ports
 from executor_core.errors import LeaseLost, Refused, Unavailable
 from executor_core.lease import Lease
 from executor_core.lifecycle import Event, Phase, next_phase
@@ -24,7 +24,7 @@ def claim_on_record(lease: Lease, ports: Ports) -> ClaimOnRecord:
     return ClaimOnRecord(worker_id=claim.worker_id, fencing_token=claim.fencing_token, ends_at=ends_at)
 
 
-def claim_run(carried: Carried, ports: Ports, worker_id: WorkerId) -> str | None:
+def claim_run(carried: Carried, ports: Ports, worker_id: WorkerId) -> NotClaimed | None:
     """Claim the run; return None when it is ours, or why it is not.
 
     A failed claim is audited, and nothing else: the run may be somebody else's.
@@ -41,7 +41,8 @@ def claim_run(carried: Carried, ports: Ports, worker_id: WorkerId) -> str | None
         entry = draft.messages[0]
         key = f"{entry.key}:claim:{ports.clock.now():%Y%m%dT%H%M%S.%f}:{worker_id}"
         ports.outbox.append(Message(key=key, run_id=entry.run_id, kind=entry.kind, body=entry.body))
-        return str(error)
+        patience = (error.retry_after or timedelta(0)) if isinstance(error, Unavailable) else None
+        return NotClaimed(str(error), patience)
     carried.tenure = Tenure(Lease(claim=claim, asked_at=asked_at))
     _put_on_record(carried, carried.tenure.lease, ports)
     return None

@@ -21,6 +21,7 @@ from executor_core.ports import (
     LeaseKeeper,
     Observer,
     Outbox,
+    Switchboard,
     TargetDatabase,
 )
 from executor_core.state import RunState
@@ -32,7 +33,8 @@ class Ports:
     """The outside, as the engine knows it. `target` returns the database of a connection id.
 
     `target` raises `InvalidInput` for a connection id that is not configured. Without a `lease_keeper` leases are
-    renewed between the actions of their runs, so that a call that takes long may cost a run its lease.
+    renewed between the actions of their runs, so that a call that takes long may cost a run its lease. Without a
+    `switchboard` each run asks about the kill switch for itself.
     """
 
     control_plane: ControlPlane
@@ -44,17 +46,22 @@ class Ports:
     jitter: Jitter
     observer: Observer
     lease_keeper: LeaseKeeper | None = None
+    switchboard: Switchboard | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What an operator may set: how patient runs are, how an index is exposed, and how the verdict is reached."""
+    """What an operator may set: how patient runs are, how an index is exposed, and how the verdict is reached.
+
+    `builds_per_instance` is how many indexes one engine builds at once on one database server.
+    """
 
     pacing: Pacing = field(default_factory=Pacing)
     exposure: Exposure = Exposure.STAGED
     waived: frozenset[str] = frozenset()
     """The codes of the warnings that are not to be heeded; they are audited as waived."""
     verification: Policy = field(default_factory=Policy)
+    builds_per_instance: int = 1
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,6 +76,8 @@ class Carried:
     """The lease that the state names as the one under which it was written."""
     expected_by: timedelta | None = None
     """The monotonic time by which this process meant to look at the run again."""
+    queued_at: datetime | None = None
+    """Since when the build has been waiting for its turn on the database instance."""
     sight: Sight = field(default_factory=Sight)
     delivery: Delivery = field(default_factory=Delivery)
     lost: str | None = None
@@ -97,9 +106,14 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class NotClaimed:
-    """The run is somebody else's, or the control plane could not say; nothing was touched."""
+    """The run is somebody else's, or the control plane could not say; nothing was touched.
+
+    `patience` is for how long the control plane asked to be left alone: nothing where it could not say and did not
+    ask, None where it said no.
+    """
 
     reason: str
+    patience: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,10 +44,11 @@ class Comparison:
     """One digest that touches the table and ran enough in both windows.
 
     `time_share` is its share of the table's time in the baseline. `latency` is what stands after every excuse
-    (controls, lock waits) and `raw_latency` before them; `body` is the change of the mean logarithm, None
-    without histograms. `thin` windows have too few intervals to show how the numbers vary: two snapshots, or
-    without controls fewer than eight intervals. `own_variance` of the latency is the digest's own,
-    `shared_variance` common to all.
+    (controls, lock waits), `raw_latency` before them, and `lately` that of the latter half of the window; `body`
+    is the change of the mean logarithm, None without histograms. `thin` windows have too few intervals to show
+    how the numbers vary: two snapshots, or without controls fewer than eight intervals. `own_variance` of the
+    latency is the digest's own, `shared_variance` common to all. `common_rise` is what every digest of the table
+    rose by, where no control tells whether the machine did it.
     """
 
     key: DigestKey
@@ -57,6 +58,7 @@ class Comparison:
     after: Delta
     time_share: float
     raw_latency: float
+    lately: float
     latency: Change
     body: Change | None
     own_variance: float
@@ -69,6 +71,7 @@ class Comparison:
     p_errors: float
     errors_persist: bool
     thin: bool
+    common_rise: float
     limit: float
     gross_ratio: float
 
@@ -136,6 +139,7 @@ def compare(
     drift = work_drift(
         [(before.series[k], after.series[k]) for k in bystanders if k in before.series and k in after.series], policy
     )
+    common_rise = 0.0 if machine.controls else _common_rise(measured, policy)
     return [
         _compare_one(
             each,
@@ -144,6 +148,7 @@ def compare(
             shared_degrees,
             drift,
             machine,
+            common_rise,
             policy,
             table_time,
             kinds[each.key],
@@ -281,6 +286,7 @@ def _compare_one(
     shared_degrees: float,
     drift: tuple[float, float],
     machine: Machine,
+    common_rise: float,
     policy: Policy,
     table_time: int,
     kind: DigestKind,
@@ -321,6 +327,7 @@ def _compare_one(
         after=after,
         time_share=before.time_ps / table_time,
         raw_latency=raw,
+        lately=_lately(m),
         latency=Change(latency, parts),
         body=body,
         own_variance=m.sampling[0] + m.sampling[1],
@@ -335,8 +342,31 @@ def _compare_one(
         p_errors=fisher_increase(before.errors, before.executions, after.errors, after.executions),
         errors_persist=2 * sum(d.errors > 0 for d in m.after.deltas) > sum(d.executions > 0 for d in m.after.deltas),
         thin=thin,
+        common_rise=common_rise,
         limit=policy.latency_limit,
         gross_ratio=policy.gross_ratio,
+    )
+
+
+def _common_rise(measured: Sequence[_Measured], policy: Policy) -> float:
+    """The least rise of the table's digests; none where they are too few to tell, or where even that is gross."""
+    if len(measured) < policy.min_controls:
+        return 0.0
+    least = min(
+        log_ratio_of(m.before.total.time_ps, m.before.total.executions, m.after.total.time_ps, m.after.total.executions)
+        for m in measured
+    )
+    return max(0.0, least) if least < math.log(policy.gross_ratio) else 0.0
+
+
+def _lately(m: _Measured) -> float:
+    """The change as the latter half of the after window alone shows it: a cold cache has warmed by then."""
+    half = m.after.deltas[len(m.after.deltas) // 2 :]
+    return log_ratio_of(
+        m.before.total.time_ps,
+        m.before.total.executions,
+        sum(delta.time_ps for delta in half),
+        max(1, sum(delta.executions for delta in half)),
     )
 
 

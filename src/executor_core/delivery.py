@@ -61,7 +61,9 @@ def deliver_pending(
                 continue
             delivery.failures += 1
             delivery.last_error = str(error)
-            delivery.not_before = monotonic + backoff(delivery.failures, jitter, first=FIRST_RETRY, most=LONGEST_RETRY)
+            pause = backoff(delivery.failures, jitter, first=FIRST_RETRY, most=LONGEST_RETRY)
+            asked = error.retry_after if isinstance(error, Unavailable) else None
+            delivery.not_before = monotonic + max(pause, asked or pause)
             return False
         else:
             outbox.delivered(message.key)

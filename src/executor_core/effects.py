@@ -11,12 +11,11 @@ from typing import Any
 
 from executor_core.actions import Judge, Move, Postpone, StopBuild, TakeSample
 from executor_core.carrying import Carried, Ports, Rules
-from executor_core.ddl import Marker, add_index
+from executor_core.ddl import Marker, add_index, advisory_lock
 from executor_core.errors import ExecutorError, OutcomeUnknown, Refused, Unavailable
 from executor_core.evidence import Evidence, EvidenceIndex, EvidenceRun, EvidenceServer
 from executor_core.exposure import is_hidden
 from executor_core.finding import Case
-from executor_core.kill_switch import KillSwitchReading
 from executor_core.lifecycle import Event, Phase
 from executor_core.messages import Draft
 from executor_core.metrics import EvidenceError, Snapshot
@@ -26,7 +25,9 @@ from executor_core.pacing import backoff
 from executor_core.ports import Notice
 from executor_core.preflight import preflight
 from executor_core.state import WindowKind, WindowPlan
+from executor_core.switchboard import look_at_switch
 from executor_core.target import BuildOrder, BuildOutcome, BuildReport
+from executor_core.turns import Turns
 from executor_core.verdict import Verdict
 from executor_core.verification import assess_baseline, verify_evidence
 
@@ -49,6 +50,8 @@ UNDECIDABLE = MappingProxyType(
         "verdict will be inconclusive",
     }
 )
+GATES = frozenset({Event.RUN_STARTED, Event.BASELINE_COLLECTED, Event.BUILD_FINISHED})
+"""The events after which the kill switch is read afresh: before anything is done, before the build, and after it."""
 STOP_POLL = timedelta(milliseconds=200)
 
 
@@ -58,6 +61,7 @@ class Effects:
 
     ports: Ports
     rules: Rules
+    turns: Turns
 
     # --- recording ---------------------------------------------------------------------------------------------------
 
@@ -88,7 +92,11 @@ class Effects:
         self.record(carried, draft)
         if carried.state.phase not in (Phase.CHECKING, Phase.SAMPLING_BASELINE):
             carried.sight.target = None
-        if move.event in (Event.RUN_STARTED, Event.BUILD_FINISHED):  # gates: what was read before does not count
+        if move.event in (
+            Event.RUN_STARTED,
+            Event.BASELINE_COLLECTED,
+            Event.BUILD_FINISHED,
+        ):  # gates: what was read before does not count
             carried.sight.kill_switch = None
         self.tell(carried, "phase.entered", phase=carried.state.phase, before=before, event=move.event)
 
@@ -108,18 +116,23 @@ class Effects:
     # --- looks -------------------------------------------------------------------------------------------------------
 
     def ask_kill_switch(self, carried: Carried) -> None:
-        """Read the switch; whatever goes wrong is a reading too."""
+        """Read the switch; whatever goes wrong is a reading too. Before and after the build it is read afresh."""
         connection_id = ConnectionId(carried.state.run.connection_id)
-        try:
-            answer = self.ports.control_plane.kill_switch(connection_id)
-        except (Unavailable, Refused) as error:
-            reading = KillSwitchReading(at=self.ports.clock.now(), answer=None, error=str(error))
+        if self.ports.switchboard is None:
+            reading = look_at_switch(connection_id, self.ports.control_plane, self.ports.clock)
         else:
-            reading = KillSwitchReading(at=self.ports.clock.now(), answer=answer)
+            now = self.ports.clock.now()
+            # One that is half due serves: many runs whose looks are due at slightly different times share one.
+            since = now if self._at_a_gate(carried) else now - self.rules.pacing.kill_switch_interval / 2
+            reading = self.ports.switchboard.read(connection_id, since=since)
         carried.sight.kill_switch = reading
         if reading.said_off:
             carried.state = carried.state.model_copy(update={"last_off": reading.at})
         self.tell(carried, "kill_switch.read", engaged=reading.engaged, error=reading.error)
+
+    def _at_a_gate(self, carried: Carried) -> bool:
+        phase = carried.state.phase
+        return phase in (Phase.CHECKING, Phase.BUILT) or (phase is Phase.BUILDING and not carried.sight.building)
 
     def inspect(self, carried: Carried) -> datetime | None:
         """Look at the target; where a change may follow, at what goes on around it too."""
@@ -215,16 +228,24 @@ class Effects:
 
     # --- the build ---------------------------------------------------------------------------------------------------
 
-    def start_build(self, carried: Carried) -> None:
-        """Write down that a build begins, then begin it; a server that is too busy is taken for a busy table."""
+    def start_build(self, carried: Carried) -> datetime | None:
+        """Write down that a build begins, then begin it; while it is others' turn on the instance, come back later.
+
+        A server that is too busy is taken for a busy table.
+        """
         for finding in preflight(self._case(carried), Phase.BUILDING):
             if finding.code not in self.rules.waived:
                 carried.sight.build = BuildReport(outcome=BuildOutcome.BUSY, error=finding.sentence)
-                return
+                return None
         facts, state, now = carried.sight.target, carried.state, self.ports.clock.now()
         if facts is None or facts.table is None:
             raise AssertionError("a build begins after a look")
         schema_name = carried.target.schema_name
+        table = advisory_lock(schema_name, carried.index.table_name)
+        if not self.turns.take(state.run_id, instance=facts.server.server_uuid, table=table):
+            return self._queue(carried)
+        queued_for = timedelta(0) if carried.queued_at is None else now - carried.queued_at
+        carried.queued_at = None
         marker = Marker(state.run_id, state.attempt + 1)
         # What was ordered once is ordered again: an earlier statement that was thought lost may have been the one.
         hidden = is_hidden(self.rules.exposure, facts) if state.hidden is None else state.hidden
@@ -233,7 +254,9 @@ class Effects:
             "attempt": marker.attempt,
             "executed_sql": sql,
             "hidden": hidden,
-            "give_up_at": state.give_up_at or now + self.rules.pacing.build_patience,
+            "give_up_at": now + self.rules.pacing.build_patience
+            if state.give_up_at is None
+            else state.give_up_at + queued_for,
         }
         if state.indexes_before is None:
             changes["indexes_before"] = facts.table.indexes
@@ -258,8 +281,19 @@ class Effects:
             carried.sight.build = BuildReport(outcome=BuildOutcome.REFUSED, error_number=error.number, error=str(error))
         else:
             carried.sight.building = True
+        if not carried.sight.building:
+            self.turns.give_back(state.run_id)
         self.tell(carried, "build.started", attempt=marker.attempt, sql=sql)
-        return
+        return None
+
+    def _queue(self, carried: Carried) -> datetime:
+        """Wait for a turn. It costs no patience, and what was seen meanwhile does not count when the turn comes."""
+        now = self.ports.clock.now()
+        if carried.queued_at is None:
+            carried.queued_at = now
+            self.tell(carried, "build.queued", builds_per_instance=self.rules.builds_per_instance)
+        carried.sight.target = carried.sight.kill_switch = None
+        return now + LOOK_AGAIN
 
     def watch_build(self, carried: Carried) -> datetime | None:
         """Ask how the build is doing; its end makes the planner look at the target."""
@@ -269,6 +303,7 @@ class Effects:
             carried.sight.target = None  # it may be sent only now, or have begun to be ours to stop
             return self.ports.clock.now() + self.rules.pacing.build_poll
         carried.sight.building = False
+        self.turns.give_back(carried.state.run_id)
         carried.sight.build = report
         carried.sight.target = None
         self.tell(carried, "build.ended", outcome=report.outcome, elapsed_s=report.elapsed.total_seconds())
@@ -318,16 +353,25 @@ class Effects:
     def judge(self, carried: Carried, action: Judge) -> None:
         """Reach the verdict, keep the evidence, and sample on where more time could decide."""
         state, now = carried.state, self.ports.clock.now()
-        evidence = self._evidence(carried, final=action.final)
+        evidence = self._evidence(carried, action)
         try:
             verdict = verify_evidence(evidence)
         except EvidenceError as error:  # such as a clock that was set back: well-meant, but undecidable
             verdict = Verdict(status=VerificationStatus.INCONCLUSIVE, message=f"The verdict is inconclusive: {error}.")
         window = state.after
+        if action.interim and window is not None and verdict.status is not VerificationStatus.FAILED:
+            looked = window.model_copy(update={"next_look_at": now + window.between_looks})
+            self.record(carried, Draft(state.model_copy(update={"after": looked})))
+            self.tell(carried, "window.looked_at", next_look_at=looked.next_look_at)
+            return
         if verdict.extend and not action.final and window is not None:
             ends_at = window.begins_at + self.rules.pacing.longest(self.rules.pacing.after_window)
             longer = window.model_copy(update={"extended": True, "ends_at": ends_at})
-            longer = longer.model_copy(update={"next_sample_at": self._next_sample(longer, now)})
+            changes: dict[str, datetime] = {
+                "next_sample_at": self._next_sample(longer, now),
+                "next_look_at": now + longer.between_looks,
+            }
+            longer = longer.model_copy(update=changes)
             self.record(carried, Draft(state.model_copy(update={"after": longer, "verdict": verdict})))
             self.tell(carried, "verdict.deferred", message=verdict.message, ends_at=ends_at)
             return
@@ -341,7 +385,7 @@ class Effects:
         self.tell(carried, "verdict.reached", status=reached.status, message=reached.message)
         return
 
-    def _evidence(self, carried: Carried, *, final: bool) -> Evidence:
+    def _evidence(self, carried: Carried, look: Judge) -> Evidence:
         state, samples = carried.state, self.ports.checkpoints.samples
         after = tuple(samples(state.run_id, WindowKind.AFTER))
         length = (after[-1].taken_at - after[0].taken_at).total_seconds() / 60 if after else None
@@ -360,7 +404,8 @@ class Effects:
                 exists=True,
             ),
             uses_index=self._plans(carried),
-            final=final,
+            final=look.final,
+            interim=look.interim,
         )
 
     def _plans(self, carried: Carried) -> dict[str, bool] | None:

@@ -63,6 +63,7 @@ from executor_core.ports import MessageKind
 from executor_core.publishing import Publishing
 from executor_core.scope import index_in_scope, schema_in_scope
 from executor_core.state import RunState, origin_of
+from executor_core.turns import Turns
 
 ACTIONS_AT_ONCE = 100
 """A step ends after so many actions even if more could be done: no run keeps others waiting."""
@@ -78,7 +79,8 @@ class Engine:
         self._ports = ports
         self._worker_id = worker_id
         self._rules = rules or Rules()
-        self._effects = Effects(ports, self._rules)
+        self._turns = Turns(self._rules.builds_per_instance)
+        self._effects = Effects(ports, self._rules, self._turns)
         self._publishing = Publishing(self._effects)
         self._carried: dict[RunId, Carried] = {}
 
@@ -135,6 +137,7 @@ class Engine:
     def _forget(self, carried: Carried) -> None:
         """Let the run out of this process's hands, and its lease."""
         self._carried.pop(carried.state.run_id, None)
+        self._turns.give_back(carried.state.run_id)
         if carried.tenure is not None and self._ports.lease_keeper is not None:
             self._ports.lease_keeper.let_go(carried.tenure)
 
@@ -254,7 +257,7 @@ class Engine:
                 return self._finish(carried, told=told)
             if carried.tenure is None:
                 if (refused := self._claim(carried)) is not None:
-                    return NotClaimed(refused)
+                    return refused
                 continue
             now = self._ports.clock.now()
             action = next_action(carried.state, carried.index, carried.sight, now, self._rules.pacing)
@@ -269,10 +272,10 @@ class Engine:
         carried.expected_by = self._ports.clock.monotonic() + pause
         return Waiting(until, carried.state)
 
-    def _claim(self, carried: Carried) -> str | None:
+    def _claim(self, carried: Carried) -> NotClaimed | None:
         refused = claim_run(carried, self._ports, self._worker_id)
         if refused is not None:
-            self._effects.tell(carried, "claim.refused", reason=refused)
+            self._effects.tell(carried, "claim.refused", reason=refused.reason)
             self._tell_again(carried.state, Delivery())
             return refused
         if carried.tenure is not None and self._ports.lease_keeper is not None:
@@ -365,8 +368,7 @@ class Engine:
                 effects.assess_baseline(carried)
                 return None
             case StartBuild():
-                effects.start_build(carried)
-                return None
+                return effects.start_build(carried)
             case WatchBuild():
                 return effects.watch_build(carried)
             case StopBuild():

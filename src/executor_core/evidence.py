@@ -55,8 +55,8 @@ class EvidenceIndex(Record):
 class Evidence(Record):
     """What a verdict was reached from: enough to reach it again.
 
-    `final` tells an early look from the last; `verdict` is what the run concluded, kept as it was written and
-    never read when judging anew.
+    `final` tells an early look from the last, `interim` one inside a window that can only convict; `verdict` is
+    what the run concluded, kept as it was written and never read when judging anew.
     """
 
     format: Literal[1] = 1
@@ -66,10 +66,11 @@ class Evidence(Record):
     histogram_upper_bounds_ps: UpperBounds | None = None
     baseline: tuple[Snapshot, ...]
     after: tuple[Snapshot, ...]
-    window_minutes: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    window_minutes: Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)] | None = None
     index: EvidenceIndex = EvidenceIndex()
     uses_index: Mapping[str, Flag] | None = None
     final: Flag = True
+    interim: Flag = False
     verdict: Mapping[str, Any] | None = None
 
     @classmethod

@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from executor_core.change import Change
 from executor_core.comparison import Comparison, DigestKind
 from executor_core.dispersion import welch_degrees
 from executor_core.inference import t_tail, weighted_holm
@@ -25,6 +26,8 @@ _CPU_RISE = math.log(1.05)
 _NINE_IN_TEN = 1.2816
 """The normal quantile of 0.9: a true change is below this many standard errors nine times in ten."""
 _ROUNDING = 1e-9
+_LARGER = 0.10
+"""A larger result per execution counts from this p-value on: it may only excuse, so little certainty will do."""
 _FEW_EARLY = 50
 """With fewer executions, an early look lets only a gross rise convict."""
 _STRETCHED = 3.0
@@ -90,6 +93,29 @@ def judge(
     return findings
 
 
+def gross_harm(comparisons: Sequence[Comparison], *, policy: Policy, uses_index: Mapping[str, bool]) -> list[Reason]:
+    """The reads that an index made so much slower that it may not stay until the window's end.
+
+    A smaller error budget, and a larger rise, which must not be fading: caches are cold at first. Writes pay for
+    cold leaf pages, so they are not judged so soon.
+    """
+    look = _Look(policy, False, uses_index, {})
+    members = [c for c in comparisons if look.attributable(c)]
+    adjusted = weighted_holm([c.p_latency for c in members], [max(c.time_share, _LEAST_WEIGHT) for c in members])
+    breaches: list[Reason] = []
+    for c, adjusted_p in zip(members, adjusted, strict=True):
+        rest, p = _less_larger_results(c, c.latency, adjusted_p)
+        gross = c.kind is DigestKind.READ and min(rest, c.lately) >= math.log(policy.interim_ratio)
+        if gross and p < policy.alpha_per_interim_look and _corroborated(c, look):
+            numbers = {
+                "change_percent": percent(c.latency.log_ratio),
+                "limit_percent": policy.max_latency_increase_percent,
+                "p_value": p,
+            }
+            breaches.append(about(ReasonCode.LATENCY_INCREASED, c, numbers))
+    return breaches
+
+
 def _judge_family(members: Sequence[Comparison], look: _Look, findings: Findings, writes: Findings) -> None:
     """What is found about the digests of one family; about dearer writes it goes to `writes`."""
     policy = look.policy
@@ -120,7 +146,8 @@ def _judge_latency(c: Comparison, p: float, look: _Look, findings: Findings) -> 
         "limit_percent": policy.max_latency_increase_percent,
         "p_value": p,
     }
-    unexplained = _unexplained(c, rise) > policy.latency_limit
+    rest, p = _less_larger_results(c, c.latency, p)
+    unexplained = rest > policy.latency_limit
     certain = p < policy.alpha_per_look and unexplained and _corroborated(c, look)
     gross = rise >= math.log(policy.gross_ratio)
     material = gross or c.time_share * math.expm1(rise) >= policy.min_added_share
@@ -182,12 +209,15 @@ def _judge_tail(c: Comparison, look: _Look, findings: Findings) -> None:
         findings.notes.append(reason)
 
 
-def _unexplained(c: Comparison, rise: float) -> float:
-    """What is left of a rise after a larger result per execution, where that is more than chance."""
-    larger = c.returned.log_ratio
-    if larger <= 0 or c.returned.p_rise >= 0.10:
-        return rise
-    return 0.0 if larger == math.inf else rise - larger
+def _less_larger_results(c: Comparison, change: Change, p: float) -> tuple[float, float]:
+    """What is left of a rise, and its p-value, without a larger result per execution that is more than chance."""
+    larger = c.returned
+    if larger.log_ratio <= 0 or larger.p_rise >= _LARGER:
+        return change.log_ratio, p
+    if larger.log_ratio == math.inf:
+        return 0.0, 1.0
+    rest = Change(change.log_ratio - larger.log_ratio, (*change.parts, *larger.parts))
+    return rest.log_ratio, max(p, rest.p_rise)
 
 
 def _corroborated(c: Comparison, look: _Look) -> bool:
@@ -197,7 +227,7 @@ def _corroborated(c: Comparison, look: _Look) -> bool:
     if c.cpu is not None and not (cpu_up or rows_up):
         return False
     if c.thin or not look.final:
-        rise = c.latency.log_ratio
+        rise = c.latency.log_ratio - c.common_rise
         few = c.after.executions < _FEW_EARLY
         least = look.policy.gross_ratio if few else look.policy.early_ratio
         large = rise > math.log(least) - _ROUNDING and (c.body is None or c.body.log_ratio > rise / 2)
@@ -210,7 +240,7 @@ def _judge_rows(c: Comparison, p: float, look: _Look, findings: Findings) -> Non
     rise = c.rows.log_ratio
     if rise <= policy.rows_limit:
         return
-    unexplained = _unexplained(c, rise) > policy.rows_limit if rise < math.inf else _unexplained(c, rise) > 0
+    rest, p = _less_larger_results(c, c.rows, p)
     numbers = {
         "change_percent": percent(rise),
         "limit_percent": policy.max_rows_examined_increase_percent,
@@ -218,7 +248,7 @@ def _judge_rows(c: Comparison, p: float, look: _Look, findings: Findings) -> Non
         "before": c.before.rows / c.before.executions,
         "after": c.after.rows / c.after.executions,
     }
-    bounded = p / _LESSER if unexplained else 1.0
+    bounded = p / _LESSER if rest > policy.rows_limit else 1.0
     if not look.final and rise <= math.log(policy.early_ratio):
         bounded = max(bounded, policy.alpha_per_look)
     _file(c, ReasonCode.ROWS_EXAMINED_INCREASED, numbers, bounded, look, findings)
@@ -295,13 +325,14 @@ def _judge_table(comparisons: Sequence[Comparison], look: _Look, findings: Findi
     admitted = table_change(
         comparisons,
         [
-            c.latency.log_ratio
-            if look.attributable(c) and _corroborated(c, look) and _unexplained(c, c.latency.log_ratio) > 0
+            _less_larger_results(c, c.latency, 0.0)[0]
+            if look.attributable(c) and _corroborated(c, look)
             else min(c.latency.log_ratio, 0.0)
             for c in comparisons
         ],
     )
-    p = _table_p(comparisons, judged) if judged > policy.latency_limit else 1.0
+    certain = min(judged, admitted)  # what may convict must be beyond chance by itself
+    p = _table_p(comparisons, certain) if certain > policy.latency_limit else 1.0
     numbers = {
         "change_percent": percent(judged),
         "limit_percent": policy.max_latency_increase_percent,
@@ -315,7 +346,7 @@ def _judge_table(comparisons: Sequence[Comparison], look: _Look, findings: Findi
             for c in comparisons
         ],
     )
-    if judged > policy.latency_limit and p < policy.alpha_per_look * _LESSER and admitted > policy.latency_limit:
+    if p < policy.alpha_per_look * _LESSER:
         findings.breaches.append(Reason(code=ReasonCode.TABLE_TIME_INCREASED, numbers=numbers))
     elif doubtful > policy.latency_limit:
         findings.doubts.append(Reason(code=ReasonCode.UNDECIDED_INCREASE, numbers=numbers))

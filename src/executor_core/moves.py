@@ -58,9 +58,8 @@ def moved(state: RunState, move: Move, index: IndexDefinition, schema_name: str,
         changes["built_at"] = at
     if phase is Phase.WATCHING:
         begins_at = at + pacing.settle
-        changes["after"] = WindowPlan(
-            begins_at=begins_at, ends_at=begins_at + pacing.after_window, next_sample_at=begins_at
-        )
+        after = WindowPlan(begins_at=begins_at, ends_at=begins_at + pacing.after_window, next_sample_at=begins_at)
+        changes["after"] = after.model_copy(update={"next_look_at": begins_at + after.between_looks})
     if phase in TERMINAL_PHASES:
         changes |= {"completed_at": at, "fail_reason": move.fail_reason, "message": move.message}
     if phase is Phase.ROLLING_BACK:

@@ -278,7 +278,10 @@ class _Plan(Staged):
         return Move(event=Event.POSTCHECK_PASSED if built.visible else Event.DRAIN_BEGUN)
 
     def watch(self) -> Action:
-        """Sample the window after the build, then judge; the index must really be there."""
+        """Sample the window after the build, then judge; the index must really be there.
+
+        Gross harm needn't wait for the end: inside the window there are looks that can only convict.
+        """
         verdict = self.state.verdict
         if verdict is not None and not verdict.extend:
             return self.judged()
@@ -290,6 +293,8 @@ class _Plan(Staged):
         window = self.state.after
         assert window is not None, "watching begins with its window"  # noqa: S101 -- states the invariant
         if (sampling := self.sample(window, WindowKind.AFTER)) is not None:
+            if isinstance(sampling, Wait) and self.look_is_due(window) and not latest.engaged:
+                return Judge(final=False, interim=True)
             return sampling
         if latest.engaged:  # no answer right now: judge when there is one, or when trust in the last has run out
             return Wait(latest.at + self.pacing.kill_switch_interval)
@@ -300,6 +305,10 @@ class _Plan(Staged):
             return self.lost(facts)
         longest = self.pacing.longest(self.pacing.after_window)
         return Judge(final=window.extended or longest <= self.pacing.after_window)
+
+    def look_is_due(self, window: WindowPlan) -> bool:
+        """Whether gross harm is to be looked for now, between two samples."""
+        return window.next_look_at is not None and self.now >= window.next_look_at
 
     def judged(self) -> Move:
         """The event that a verdict is."""

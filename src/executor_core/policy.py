@@ -8,10 +8,10 @@ from pydantic import Field
 
 from executor_core.model import Record
 
-Percent = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Chance = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
-Ratio = Annotated[float, Field(ge=1, allow_inf_nan=False)]
+Percent = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
+Chance = Annotated[float, Field(strict=True, gt=0, lt=1, allow_inf_nan=False)]
+Ratio = Annotated[float, Field(strict=True, ge=1, allow_inf_nan=False)]
 Positive = Annotated[int, Field(strict=True, ge=1)]
 
 
@@ -41,7 +41,13 @@ class Policy(Record):
     alpha: Chance = 0.02
     """The chance of a false `failed` that is accepted over all looks of one run."""
     looks: Positive = 2
-    """How many times a run is judged at most; each look may spend `alpha / looks`."""
+    """How many full looks a run gets at most: at the end of the after window, and of the extended one."""
+    interim_looks: Positive = 8
+    """How many looks a run gets at most while a window is under way; they can only convict, of gross harm."""
+    interim_share: Share = 0.10
+    """The share of `alpha` that the interim looks spend together; the full looks share the rest."""
+    interim_ratio: Ratio = 10.0
+    """What a read's rise must exceed at an interim look, and still show in the latter half of what was seen."""
     suspicion: Chance = 0.10
     """A breach with at most this p-value, though not enough to fail, prevents `success`."""
     write_policy: WritePolicy = WritePolicy.NET
@@ -50,7 +56,7 @@ class Policy(Record):
     """Relative noise that is always assumed, however quiet the numbers."""
     floor_two_snapshots: Share = 0.10
     """The same where a window has two snapshots only, and so hides how it varied inside."""
-    assumed_cv: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.25
+    assumed_cv: Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)] = 1.25
     """Standard deviation over mean of single executions, assumed where no histogram tells it."""
     early_ratio: Ratio = 2.0
     """What a rise in latency alone must exceed at an early look, or where sub-windows can't back it."""
@@ -81,5 +87,10 @@ class Policy(Record):
 
     @property
     def alpha_per_look(self) -> float:
-        """The error budget of one look."""
-        return self.alpha / self.looks
+        """The error budget of one full look."""
+        return self.alpha * (1 - self.interim_share) / self.looks
+
+    @property
+    def alpha_per_interim_look(self) -> float:
+        """The error budget of one interim look."""
+        return self.alpha * self.interim_share / self.interim_looks

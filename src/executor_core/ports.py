@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from executor_core.evidence import Evidence
 from executor_core.index_definition import IndexDefinition
-from executor_core.kill_switch import KillSwitchAnswer
+from executor_core.kill_switch import KillSwitchAnswer, KillSwitchReading
 from executor_core.lease import Claim
 from executor_core.metrics import Snapshot
 from executor_core.model import ConnectionId, ExecutionRun, RunId, WorkerId
@@ -110,6 +110,14 @@ class LeaseKeeper(Protocol):
 
     def let_go(self, tenure: Tenure) -> None:
         """Renew `tenure` no more, and don't call what was to be called when it is lost. Twice is no error."""
+        ...
+
+
+class Switchboard(Protocol):
+    """Reads kill switches for many runs, so that a connection's switch is not asked about once for each of them."""
+
+    def read(self, connection_id: ConnectionId, *, since: datetime) -> KillSwitchReading:
+        """Return what came of a look that began at `since` or later, whoever it was made for. It never raises."""
         ...
 
 

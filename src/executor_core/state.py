@@ -4,7 +4,7 @@ It is saved before and after every effect. Metric samples are kept beside it, on
 small however long a window is.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 
@@ -23,6 +23,9 @@ from executor_core.model import (
 )
 from executor_core.target import IndexFacts, ServerFacts, WatchedDigest
 from executor_core.verdict import Verdict
+
+LOOKS_IN_A_WINDOW = 5
+"""A window after the build is looked at for gross harm at each fifth, the last of which is its end."""
 
 
 class WindowKind(StrEnum):
@@ -53,13 +56,23 @@ class WindowPlan(BaseModel):
     extended: bool = False
     assessed: bool = False
     """Whether it was asked already if the window tells enough."""
+    next_look_at: Moment | None = None
+    """When gross harm is looked for next; None in a window that is only judged at its end, if at all."""
+
+    @property
+    def between_looks(self) -> timedelta:
+        """How far apart the looks for gross harm are."""
+        return (self.ends_at - self.begins_at) / LOOKS_IN_A_WINDOW
 
     def begun_anew(self, at: datetime) -> "WindowPlan":
         """The same window from `at` on, unless it is full. Samples that were taken before still count."""
         if self.next_sample_at is None:
             return self
         ends_at = at + (self.ends_at - self.begins_at)
-        return self.model_copy(update={"begins_at": at, "ends_at": ends_at, "next_sample_at": at})
+        look_at = self.next_look_at and at + self.between_looks
+        return self.model_copy(
+            update={"begins_at": at, "ends_at": ends_at, "next_sample_at": at, "next_look_at": look_at}
+        )
 
 
 class ClaimOnRecord(BaseModel):

@@ -78,7 +78,7 @@ def completeness(
     time_before = sum(b.total.time_ps for b, _ in pairs.values())
     time_after = sum(a.total.time_ps for _, a in pairs.values())
     for key, (b, a) in pairs.items():
-        _complete_digest(key, b, a, key in wanted, time_before, findings, policy)
+        _complete_digest(key, b, a, key in wanted, (time_before, time_after), findings, policy)
     if not compared:
         findings.doubts.append(
             Reason(
@@ -104,14 +104,16 @@ def _complete_digest(
     before: Series,
     after: Series,
     wanted: bool,
-    time_before: int,
+    table_time: tuple[int, int],
     findings: Findings,
     policy: Policy,
 ) -> None:
     if any(side.total.executions > 0 and side.total.time_ps == 0 for side in (before, after)):
         findings.doubts.append(lost(key, ReasonCode.NO_TIMING, {}))
         return
-    share = before.total.time_ps / time_before if time_before else 0.0
+    share, share_after = (
+        side.total.time_ps / time if time else 0.0 for side, time in zip((before, after), table_time, strict=True)
+    )
     unknown = {"baseline": before.unknown, "after": after.unknown}
     if before.unknown or after.unknown:
         nothing_left = any(side.unknown and not side.deltas for side in (before, after))
@@ -123,5 +125,9 @@ def _complete_digest(
         "needed": policy.min_samples,
     }
     if before.total.executions >= policy.min_samples > after.total.executions:
-        material = share >= policy.material_share
+        # What takes far longer than before hardly runs any more, however small it was.
+        grown = after.total.time_ps * before.total.executions > (
+            policy.early_ratio * before.total.time_ps * after.total.executions
+        )
+        material = share >= policy.material_share or (grown and share_after >= policy.material_share)
         (findings.doubts if material else findings.notes).append(lost(key, ReasonCode.SAMPLES_LOST, numbers))

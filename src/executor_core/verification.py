@@ -9,10 +9,10 @@ docs/verification.md explains the method.
 from collections.abc import Collection, Mapping, Sequence
 
 from executor_core.baseline import BaselineAssessment, assess_baseline
-from executor_core.comparison import Comparison, compare
+from executor_core.comparison import Comparison, DigestKind, compare
 from executor_core.evidence import Evidence
 from executor_core.histogram import bucket_scale
-from executor_core.judgement import Findings, judge, percent
+from executor_core.judgement import Findings, gross_harm, judge, percent
 from executor_core.machine import machine_of
 from executor_core.metrics import DigestKey, EvidenceError, Snapshot, digest_order
 from executor_core.model import VerificationStatus
@@ -56,6 +56,7 @@ def verify_evidence(evidence: Evidence) -> Verdict:
         uses_index=evidence.uses_index,
         histogram_upper_bounds_ps=evidence.histogram_upper_bounds_ps,
         final=evidence.final,
+        interim=evidence.interim,
     )
 
 
@@ -70,6 +71,7 @@ def verify(
     uses_index: Mapping[str, bool] | None = None,
     histogram_upper_bounds_ps: Sequence[int] | None = None,
     final: bool = True,
+    interim: bool = False,
 ) -> Verdict:
     """The verdict on an index from the snapshots before its build and after.
 
@@ -83,6 +85,7 @@ def verify(
         uses_index: by digest, whether EXPLAIN's plan uses the new index; a digest not named may use it.
         histogram_upper_bounds_ps: each bucket's upper bound, where they differ from MySQL's.
         final: False for an early look, after which the window could still be extended.
+        interim: True for a look inside a window, which can only convict, of gross harm to a read; never the last.
 
     Raises:
         EvidenceError: snapshots are out of order or overlap, or a digest is listed twice.
@@ -94,7 +97,11 @@ def verify(
         return Verdict(status=VerificationStatus.FAILED, message=failed_sentence([reason]), reasons=(reason,))
     blocked = blocking(baseline, after)
     if blocked:
-        extend = not final and len(baseline) > 1 and all(r.code is ReasonCode.TOO_FEW_SNAPSHOTS for r in blocked)
+        extend = (
+            (interim or not final)
+            and len(baseline) > 1
+            and all(r.code is ReasonCode.TOO_FEW_SNAPSHOTS for r in blocked)
+        )
         return _inconclusive(blocked, extend=extend)
 
     scale = bucket_scale(tuple(histogram_upper_bounds_ps) if histogram_upper_bounds_ps else None)
@@ -103,7 +110,10 @@ def verify(
     roles = roles_of([*readings[0], *readings[1]], targets)
     kinds, wanted = roles.kinds, roles.wanted
     plans = uses_index or {}
+    unaffected = [key for key, kind in kinds.items() if kind is DigestKind.READ and plans.get(key.digest) is False]
     machine = machine_of(before_window, after_window, roles.controls, policy)
+    if not machine.controls:
+        machine = machine_of(before_window, after_window, unaffected, policy)
     comparisons = compare(
         list(kinds),
         before=before_window,
@@ -111,9 +121,11 @@ def verify(
         kinds=kinds,
         wanted=wanted,
         machine=machine,
-        bystanders=[*roles.controls, *(key for key in kinds if plans.get(key.digest) is False)],
+        bystanders=[*roles.controls, *unaffected],
         policy=policy,
     )
+    if interim:
+        return _interim(comparisons, wanted, before_window, after_window, plans, policy)
     findings = judge(
         comparisons,
         policy=policy,
@@ -122,7 +134,7 @@ def verify(
         tails=tails(comparisons, *readings, machine, policy),
     )
     gaps = completeness(kinds, wanted, before_window, after_window, comparisons, policy)
-    samples = sum(after_window.series[key].total.executions for key in wanted if key in after_window.series)
+    samples = _samples(wanted, after_window)
     doubts = [*lost_digests(wanted, *readings), *gaps.doubts]
     if not wanted:
         doubts.insert(0, Reason(code=ReasonCode.NO_TARGET_DIGEST))
@@ -169,6 +181,33 @@ def verify(
         warnings=tuple(warnings),
         digests=digests,
     )
+
+
+def _interim(
+    comparisons: Sequence[Comparison],
+    wanted: frozenset[DigestKey],
+    before: Window,
+    after: Window,
+    uses_index: Mapping[str, bool],
+    policy: Policy,
+) -> Verdict:
+    """What a look inside a window finds: gross harm, or that it is too early to tell."""
+    samples = _samples(wanted, after)
+    breaches = gross_harm(comparisons, policy=policy, uses_index=uses_index) if samples >= policy.min_samples else []
+    if not breaches:
+        return _inconclusive([Reason(code=ReasonCode.TOO_EARLY)], extend=True, samples=samples)
+    return Verdict(
+        status=VerificationStatus.FAILED,
+        message=failed_sentence(breaches),
+        metrics_comparison=_spec_comparison(wanted, before, after, comparisons, policy),
+        sample_count=samples,
+        reasons=tuple(breaches),
+        digests=_digest_verdicts(comparisons, Findings(breaches=breaches)),
+    )
+
+
+def _samples(wanted: frozenset[DigestKey], after: Window) -> int:
+    return sum(after.series[key].total.executions for key in wanted if key in after.series)
 
 
 def _inconclusive(

@@ -24,6 +24,9 @@ from executor_core.metrics import (
     digest_order,
 )
 
+_MOST_A_SECOND = 10**7
+"""A statement that seems to run more often than this was misread."""
+
 
 @dataclass(frozen=True, slots=True)
 class Delta:
@@ -178,13 +181,18 @@ def _deltas(
                 delta = difference(None, later, scale)
         elif earlier is not None and later is not None and not _made_anew(earlier, later):
             delta = difference(earlier, later, scale)
-            if delta is None:
+            if delta is None or delta.executions > _most_executions(start.snapshot, end.snapshot):
                 misread.append(j)
         deltas.append(delta)
     for j in misread:
         for k in range(max(0, j - 1), min(len(deltas), j + 2)):
             deltas[k] = None
     return deltas
+
+
+def _most_executions(start: Snapshot, end: Snapshot) -> float:
+    """More executions of one statement than any server manages between two snapshots."""
+    return _MOST_A_SECOND * ((end.taken_at - start.taken_at).total_seconds() + 1)
 
 
 def _made_anew(earlier: DigestRow, later: DigestRow) -> bool:

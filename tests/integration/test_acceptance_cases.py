@@ -4,6 +4,7 @@ Every case runs against a control plane that has just the six calls and against 
 those that change something on MariaDB too.
 """
 
+import json
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,7 +28,9 @@ from tests.integration.shop import (
 
 from executor_adapters.control_plane.server import ControlPlaneServer
 from executor_adapters.testing.six_calls import Misbehaviour, SixCallsServer
+from executor_core.evidence import Evidence
 from executor_core.model import ExecutionRun
+from executor_core.verification import verify_evidence
 
 pytestmark = pytest.mark.integration
 
@@ -179,6 +182,18 @@ def test_tc06_verification_fail_and_rollback_ok(trial: Trial) -> None:
     (record,) = trial.api.rollbacks(run.id)
     assert (record["status"], record["trigger_reason"]) == ("completed", "verification_failed")
     assert ended.result["verification"]["metrics_comparison"]["avg_latency_change_percent"] > 10
+
+
+def test_gross_harm_is_taken_back_well_before_the_window_ends(trial: Trial) -> None:
+    run = trial.schedule("early", "idx_early", "order_date", digest=digest_of(trial.database, MISLED))
+    ended = trial.command.run(run, baseline_window="15s", after_window="60s")
+    check(ended, 3, "rolled_back", "verification_failed")
+    assert trial.indexes() == BEFORE
+    evidence = json.loads(Path(ended.result["evidence"]).read_text())
+    assert evidence["interim"]
+    assert evidence["window_minutes"] < 0.7
+    replayed = verify_evidence(Evidence.model_validate_json(json.dumps(evidence)))
+    assert replayed.status == ended.result["verification"]["status"] == "failed"
 
 
 def test_tc07_verification_fail_and_rollback_fail(trial: Trial) -> None:

@@ -4,6 +4,8 @@ import os
 import tempfile
 from pathlib import Path
 
+from executor_core.errors import InvalidInput
+
 
 def make_private(directory: Path) -> None:
     """Create `directory` and what is missing above it, for this user alone; what exists stays as it is."""
@@ -11,6 +13,15 @@ def make_private(directory: Path) -> None:
     for path in reversed(missing):
         path.mkdir(mode=0o700, exist_ok=True)
         sync(path.parent)
+
+
+def check_ours(directory: Path) -> None:
+    """Raise `InvalidInput` when `directory` belongs to another user, who could read and change what is in it."""
+    owner = directory.stat().st_uid
+    if hasattr(os, "geteuid") and owner != os.geteuid():
+        raise InvalidInput(
+            f"the state directory {directory} belongs to another user (uid {owner}): give --state-dir one of your own"
+        )
 
 
 def sync(directory: Path) -> None:

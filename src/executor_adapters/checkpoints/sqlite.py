@@ -82,7 +82,7 @@ class SqliteJournal:
 
     The directory (mode 0700) and the file (0600) are made at first use. Raises `Unavailable` when the disk or
     another process prevents an access, `CheckpointUnusable` when the file is damaged, is not ours, or was
-    written by a newer version.
+    written by a newer version, `InvalidInput` when the directory is another user's.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -221,10 +221,14 @@ class SqliteJournal:
             except sqlite3.Error as error:
                 raise self._translated(error) from None
             except OSError as error:
-                raise Unavailable(f"{self._path} can't be used: {error.strerror or error}") from None
+                raise Unavailable(
+                    f"{self._path} can't be used: {error.strerror or error}; give --state-dir a directory that this"
+                    " user may write to"
+                ) from None
 
     def _open(self) -> sqlite3.Connection:
         directories.make_private(self._path.parent)
+        directories.check_ours(self._path.parent)
         # Made before SQLite opens it: the files that SQLite puts beside it take over its mode.
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
         directories.sync(self._path.parent)

@@ -125,6 +125,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     worker.add_argument("--once", action="store_true", help="end when no run is left")
     worker.add_argument("--runs", type=_positive, default=100, help="runs carried at once (default 100)")
+    worker.add_argument(
+        "--builds-per-instance",
+        type=_positive,
+        metavar="1",
+        help="indexes built at once on one database server (EXECUTOR_BUILDS_PER_INSTANCE; default 1)",
+    )
     _add_run_options(worker)
 
     plan = _command(

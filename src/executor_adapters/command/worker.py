@@ -3,6 +3,7 @@
 import argparse
 from typing import Any
 
+from executor_adapters.checkpoints.occupancy import occupied
 from executor_adapters.command.exit_codes import ExitCode
 from executor_adapters.command.outcome import result
 from executor_adapters.command.output import say_object
@@ -34,7 +35,7 @@ def worker(arguments: argparse.Namespace, settings: Settings) -> int:
         if arguments.json:
             results.append(outcome)
 
-    with production(settings, progress) as container:
+    with occupied(settings.state_dir, settings.worker_id), production(settings, progress) as container:
         clock, engine = container.clock(), container.engine()
         carrier = Worker(
             engine=engine,

@@ -23,6 +23,9 @@ RETRYABLE_4XX = frozenset({408, 425, 429})
 LEASE_GONE = frozenset({404, 409, 410, 412})
 """What a server says to the holder of a lease that is not its any more."""
 
+LONGEST_PATIENCE = timedelta(minutes=5)
+"""No server's word keeps us away for longer than this."""
+
 MAX_TEXT = 500
 """How much of somebody else's text is passed on, in characters."""
 
@@ -184,7 +187,22 @@ def _not_promised(answer: Answer, *, refusals: bool = True) -> NoReturn:
         raise Refused(sentence, number=answer.status)
     if 300 <= answer.status < 400:
         sentence += "; redirects are not followed"
-    raise Unavailable(sentence)
+    raise Unavailable(sentence, retry_after=retry_after(answer))
+
+
+def retry_after(answer: Answer) -> timedelta | None:
+    """Return for how long the server asks to be left alone, in seconds or until an instant of its own clock.
+
+    >>> retry_after(Answer(status=503, retry_after="7"))
+    datetime.timedelta(seconds=7)
+    """
+    text = answer.retry_after.strip()
+    if text.isascii() and text.isdecimal():
+        return min(timedelta(seconds=int(text[:9])), LONGEST_PATIENCE)
+    until, now = _http_date(text), _http_date(answer.date)
+    if until is None or now is None:
+        return None
+    return min(max(until - now, timedelta(0)), LONGEST_PATIENCE)
 
 
 def _json_object(answer: Answer) -> dict[str, Any]:

@@ -204,8 +204,10 @@ class HttpControlPlane:
             yield
         except Refused as error:
             raise Refused(self._sentence(call, error), number=error.number) from None
-        except (LeaseLost, Unavailable) as error:
-            raise type(error)(self._sentence(call, error)) from None
+        except Unavailable as error:
+            raise Unavailable(self._sentence(call, error), retry_after=error.retry_after) from None
+        except LeaseLost as error:
+            raise LeaseLost(self._sentence(call, error)) from None
 
     def _sentence(self, call: str, error: ExecutorError) -> str:
         sentence = f"{call} failed: {error}"

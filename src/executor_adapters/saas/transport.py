@@ -31,11 +31,12 @@ MAX_BODY = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What the server answered: its status, the two headers that matter, and the body as it was sent."""
+    """What the server answered: its status, the three headers that matter, and the body as it was sent."""
 
     status: int
     content_type: str = ""
     date: str = ""
+    retry_after: str = ""
     body: bytes = b""
 
 
@@ -161,5 +162,6 @@ class Transport:
                 status=response.status_code,
                 content_type=response.headers.get("Content-Type", ""),
                 date=response.headers.get("Date", ""),
+                retry_after=response.headers.get("Retry-After", ""),
                 body=bytes(body),
             )

@@ -3,12 +3,13 @@
 import threading
 from collections import Counter
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
 from executor_adapters.driving import STILL_BUILDING, STOPPED
 from executor_adapters.memory import FakeDatabase, FakeWorld
-from executor_adapters.worker import POLL, End, Worker
+from executor_adapters.worker import LONGEST_PAUSE, POLL, End, Worker
 from executor_core.carrying import Finished, Interrupted, NotClaimed, Rules, Step, Waiting
 from executor_core.engine import Engine
 from executor_core.errors import CheckpointUnusable, InvalidInput, Refused, Unavailable
@@ -61,6 +62,7 @@ class House:
             runs_at_once=runs_at_once,
             threads=threads,
             ended=self._ended,
+            jitter=lambda: 0.5,
         )
 
     def _ended(self, run: ExecutionRun, end: End) -> None:
@@ -262,3 +264,90 @@ def test_setting_the_wall_clock_back_keeps_no_run_waiting() -> None:
     house.worker.work(once=True)
     assert "run-0" in house.ends
     assert house.world.clock.monotonic() - before < timedelta(minutes=10)
+
+
+def test_one_connection_that_does_not_answer_holds_up_none_but_its_own() -> None:
+    house = House()
+    for number in range(20):
+        run = house.world.run("status", run_id=f"run-{number}")
+        house.world.control_plane.schedule(run.model_copy(update={"connection_id": "stuck"}))
+    house.world.clock.advance(timedelta(seconds=1))
+    house.world.run("status", run_id="another")
+    go_on, stuck = threading.Event(), Counter[str]()
+
+    class Stuck(Watched):
+        def advance(self, run: ExecutionRun) -> Step:
+            if run.connection_id == "stuck":
+                stuck[run.id] += 1
+                go_on.wait(60)
+            return NotClaimed("somebody has it")
+
+    def ended(run: ExecutionRun, end: End) -> None:
+        if run.id == "another":
+            house.ends[run.id] = end
+            house.world.clock.interrupt()
+            assert not go_on.is_set()
+            assert len(stuck) == 2  # a quarter of the threads
+            go_on.set()
+
+    engine, plane, clock = Stuck(house.world), house.world.control_plane, house.world.clock
+    Worker(engine=engine, control_plane=plane, clock=clock, threads=8, ended=ended).work()
+    assert house.ends == {"another": NotClaimed("somebody has it")}
+
+
+def test_a_control_plane_that_is_overloaded_is_left_alone_for_as_long_as_it_asks() -> None:
+    house = House(threads=4)
+    ids = house.schedule(40)
+    asked: list[timedelta] = []
+    house.world.control_plane.fail("claim", Unavailable("HTTP 503", retry_after=timedelta(minutes=2)), times=4)
+    claim = house.world.control_plane.claim
+
+    def noted(run_id: RunId, worker_id: WorkerId) -> object:
+        asked.append(house.world.clock.monotonic())
+        return claim(run_id, worker_id)
+
+    house.world.control_plane.claim = noted  # type: ignore[method-assign,assignment]
+    house.worker.work(once=True)
+    assert {house.status(run_id) for run_id in ids} == {ExecutionStatus.COMPLETED}
+    first = [at for at in asked if at - asked[0] < timedelta(minutes=2)]
+    assert len(first) <= 4  # those that were under way together; no other was begun until then
+
+
+def test_a_control_plane_that_is_away_is_asked_ever_more_rarely() -> None:
+    house = House()
+    house.schedule(1)
+    asked: list[timedelta] = []
+    listed = house.world.control_plane.scheduled_runs
+
+    def noted(limit: int) -> object:
+        asked.append(house.world.clock.monotonic())
+        if len(asked) == 8:
+            house.world.control_plane.faults.heal()
+        return listed(limit)
+
+    house.world.control_plane.fail("scheduled_runs", Unavailable("no connection"), after=1)
+    house.world.control_plane.fail("claim", Unavailable("no connection"), times=1)
+    house.world.control_plane.scheduled_runs = noted  # type: ignore[method-assign,assignment]
+    house.worker.work(once=True)
+    pauses = [after - before for before, after in pairwise(asked[1:8])]
+    assert pauses == sorted(pauses)
+    assert pauses[0] >= POLL / 2
+    assert pauses[-1] >= LONGEST_PAUSE / 2
+    assert house.status("run-0") is ExecutionStatus.COMPLETED
+
+
+def test_builds_take_turns_on_an_instance_and_no_queue_costs_patience() -> None:
+    house = House()
+    ids = house.schedule(5)
+    house.world.server.build_time = timedelta(minutes=4)  # the last waits for longer than a busy table is waited for
+    most = 0
+
+    def count() -> None:
+        nonlocal most
+        most = max(most, len(house.world.server.running()))
+
+    house.world.database.on("build_report", count)
+    house.worker.work(once=True)
+    assert {house.status(run_id) for run_id in ids} == {ExecutionStatus.COMPLETED}
+    assert most == 1
+    assert "build.queued" in house.world.observer.names

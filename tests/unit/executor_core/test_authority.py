@@ -9,6 +9,7 @@ from tests.unit.executor_core.facts import RUN_ID, WORKER, after, seconds, state
 from tests.unit.executor_core.stubs import Worker
 
 from executor_core.authority import announce_claim, claim_run, keep_lease
+from executor_core.carrying import NotClaimed
 from executor_core.errors import LeaseLost, Refused, Unavailable
 from executor_core.lease import Claim, Lease
 from executor_core.lifecycle import Phase
@@ -57,16 +58,20 @@ def test_a_claim_of_the_six_calls_has_neither_an_end_nor_a_token() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "status"),
+    ("error", "status", "patience"),
     [
-        (Refused("worker-2 has it", number=409), 409),
-        (Refused("worker-2 has it"), None),
-        (Unavailable("worker-2 has it"), None),
+        (Refused("worker-2 has it", number=409), 409, None),
+        (Refused("worker-2 has it"), None, None),
+        (Unavailable("worker-2 has it"), None, seconds(0)),
+        (Unavailable("worker-2 has it", retry_after=seconds(30)), None, seconds(30)),
     ],
 )
-def test_a_claim_that_failed_is_audited_and_nothing_else(error: Exception, status: int | None) -> None:
+def test_a_claim_that_failed_is_audited_and_nothing_else(
+    error: Exception, status: int | None, patience: timedelta | None
+) -> None:
     worker = Worker([error])
-    assert claim_run(worker.carried, worker.ports, WORKER) == "worker-2 has it"
+    refused = claim_run(worker.carried, worker.ports, WORKER)
+    assert refused == NotClaimed("worker-2 has it", patience)
     assert worker.carried.tenure is None
     assert worker.carried.state == state()
     (message,) = worker.outbox.messages

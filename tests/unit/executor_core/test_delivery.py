@@ -129,3 +129,10 @@ def test_a_newer_claim_ends_the_telling_and_the_message_stays() -> None:
     with pytest.raises(LeaseLost):
         deliver(outbox, ScriptedControlPlane([None, LeaseLost("worker-2 has it")]), Delivery())
     assert keys(outbox) == ["run-1:1"]
+
+
+def test_a_server_that_asks_for_patience_is_given_it() -> None:
+    outbox, delivery = outbox_of(AUDIT), Delivery()
+    plane = ScriptedControlPlane([Unavailable("HTTP 429", retry_after=seconds(90))])
+    assert not deliver(outbox, plane, delivery)
+    assert delivery.not_before == NOW + seconds(90)

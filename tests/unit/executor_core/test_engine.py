@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from pytest_mock import MockerFixture
@@ -12,6 +12,8 @@ from executor_adapters.memory import Cost, FakeControlPlane, FakeWorld, MemoryJo
 from executor_core.carrying import Finished, Interrupted, NotClaimed, Rules, Waiting
 from executor_core.engine import Engine
 from executor_core.errors import CheckpointUnusable, LeaseLost, OutcomeUnknown, Refused, Unavailable
+from executor_core.evidence import Evidence
+from executor_core.kill_switch import KillSwitchReading
 from executor_core.lease import Claim
 from executor_core.model import (
     ConnectionId,
@@ -25,7 +27,9 @@ from executor_core.model import (
 from executor_core.pacing import Pacing
 from executor_core.state import WindowKind
 from executor_core.surroundings import Account, Privilege
+from executor_core.switchboard import look_at_switch
 from executor_core.tenure import Tenure
+from executor_core.verification import verify_evidence
 
 CONNECTION = ConnectionId("shop")
 
@@ -309,6 +313,28 @@ def test_a_kill_switch_in_the_after_window_takes_the_index_back_within_seconds()
     since = world.clock.now()
     assert end(process.carry(run)) == (ExecutionStatus.ROLLED_BACK, FailReason.KILL_SWITCH)
     assert world.clock.now() - since < timedelta(seconds=10)
+
+
+def test_gross_harm_ends_the_after_window_early() -> None:
+    world = FakeWorld()
+    step = Process(world).carry(run := world.run("status"))
+    assert end(step) == (ExecutionStatus.ROLLED_BACK, FailReason.VERIFICATION_FAILED)
+    assert isinstance(step, Finished)
+    window, ended_at = step.state.after, step.state.completed_at
+    assert window is not None
+    assert ended_at is not None
+    assert ended_at - window.begins_at <= (window.ends_at - window.begins_at) / 4
+    kept = Evidence.from_json(world.archive.evidence[run.id].to_json())
+    assert kept.interim
+    assert kept.verdict is not None
+    assert verify_evidence(kept).status == kept.verdict["status"] == "failed"
+
+
+def test_an_index_that_helps_is_looked_at_and_kept() -> None:
+    world = FakeWorld()
+    step = Process(world).carry(world.run("customer_id"))
+    assert end(step) == (ExecutionStatus.COMPLETED, None)
+    assert world.observer.names.count("window.looked_at") == 4
 
 
 def test_one_failed_look_in_a_window_is_bridged() -> None:
@@ -994,3 +1020,56 @@ def test_a_run_that_can_not_be_left_in_order_is_let_go_nevertheless() -> None:
     assert process.engine.leave(run)
     assert keeper.kept == {}
     assert "lease.release_failed" in world.observer.names
+
+
+# --- kill switches that are read for many runs -----------------------------------------------------------------------
+
+
+class Board:
+    """A switchboard that notes what it was asked for, and by which phase."""
+
+    def __init__(self, world: FakeWorld) -> None:
+        self.world = world
+        self.asked: list[timedelta] = []
+
+    def read(self, connection_id: ConnectionId, *, since: datetime) -> KillSwitchReading:
+        self.asked.append(self.world.clock.now() - since)
+        return look_at_switch(connection_id, self.world.control_plane, self.world.clock)
+
+
+def test_before_and_after_the_build_the_kill_switch_is_read_afresh_and_else_may_be_shared() -> None:
+    world = FakeWorld()
+    run = world.run("customer_id")
+    board = Board(world)
+    process = Process(world, rules=SHORT)
+    process.ports = replace(process.ports, switchboard=board)
+    process.engine = Engine(ports=process.ports, worker_id=WorkerId("worker-1"), rules=SHORT)
+    half = SHORT.pacing.kill_switch_interval / 2
+
+    def ages(phase: str) -> list[timedelta]:
+        board.asked.clear()
+        process.carry(run, until=entered(phase))
+        return list(board.asked)
+
+    assert ages("sampling_baseline") == [timedelta(0)]
+    building = ages("building")
+    assert building[-1] == timedelta(0)  # the gate before the build
+    assert set(building[:-1]) == {half}
+    watching = ages("watching")
+    assert watching.count(timedelta(0)) == 1  # the gate after it
+    assert end(process.carry(run)) == (ExecutionStatus.COMPLETED, None)
+
+
+def test_a_build_that_waits_for_its_turn_passes_the_gate_when_its_turn_comes() -> None:
+    world = FakeWorld()
+    first, second = world.run("customer_id", run_id="run-1"), world.run("status", run_id="run-2")
+    process = Process(world, rules=SHORT)
+    process.carry(first, until=entered("building"))
+    assert world.server.running()
+    process.carry(second, until=lambda step: step.state.phase == "building" and step.state.attempt == 0)
+    world.clock.advance(timedelta(seconds=1))
+    assert isinstance(process.engine.advance(second), Waiting)
+    assert world.observer.names.count("build.queued") == 1
+    switch_on(world)
+    assert end(process.carry(second)) == (ExecutionStatus.FAILED, FailReason.KILL_SWITCH)
+    assert len(additions(world)) == 1

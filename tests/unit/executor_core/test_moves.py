@@ -290,7 +290,9 @@ def test_an_index_is_added_by_whom_began_to_build_it_and_adopted_by_anybody_else
 def test_an_index_that_is_in_use_is_watched_for_the_window_after_it_settled(phase: Phase, event: Event) -> None:
     pacing = Pacing(settle=seconds(20), after_window=seconds(300))
     there = after_move(before(phase), Move(event=event), pacing).state
-    assert there.after == WindowPlan(begins_at=after(20), ends_at=after(320), next_sample_at=after(20))
+    assert there.after == WindowPlan(
+        begins_at=after(20), ends_at=after(320), next_sample_at=after(20), next_look_at=after(80)
+    )
 
 
 # --- the rollback ----------------------------------------------------------------------------------------------------

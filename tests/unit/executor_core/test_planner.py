@@ -843,6 +843,28 @@ def test_a_full_window_is_judged(extended: bool, pacing: Pacing, final: bool) ->
     assert decide(there, sight, pacing=pacing) == Judge(final=final)
 
 
+@pytest.mark.parametrize(
+    ("look_in", "engaged", "expected"),
+    [
+        (0, False, Judge(final=False, interim=True)),
+        (1, False, Wait(after(2))),
+        (0, True, Wait(after(2))),
+        (None, False, Wait(after(2))),
+    ],
+    ids=["due", "not yet", "the switch can't be read", "a window without such looks"],
+)
+def test_between_two_samples_gross_harm_is_looked_for(look_in: int | None, engaged: bool, expected: Action) -> None:
+    due = None if look_in is None else after(look_in)
+    there = in_phase(Phase.WATCHING, after=window(next_in=2).model_copy(update={"next_look_at": due}))
+    switch = UNREAD if engaged else OFF
+    assert decide(there, Sight(kill_switch=switch, target=WITH_OURS)) == expected
+
+
+def test_a_sample_that_is_due_comes_before_the_look() -> None:
+    there = in_phase(Phase.WATCHING, after=window(next_in=0).model_copy(update={"next_look_at": NOON}))
+    assert decide(there, Sight(kill_switch=OFF, target=WITH_OURS)) == TakeSample(WindowKind.AFTER)
+
+
 def test_a_verdict_that_asks_for_more_is_reached_again_at_the_end_of_the_longer_window() -> None:
     early = verdict(VerificationStatus.INCONCLUSIVE, extend=True)
     sight = Sight(kill_switch=OFF, target=WITH_OURS)

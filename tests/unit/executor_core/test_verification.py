@@ -419,6 +419,101 @@ def test_a_rise_that_controls_excuse_still_waits_at_an_early_look() -> None:
     assert (early.status, codes(early)) == (INCONCLUSIVE, [ReasonCode.EARLY_INCREASE])
 
 
+class TestInsideAWindow:
+    SHORT = 3
+
+    def looked(self, target: Load, *others: Load, **options: object) -> Verdict:
+        before, after = steady(Q, *others), later(target, *others, intervals=self.SHORT)
+        return judged(before, after, interim=True, **options)
+
+    @pytest.mark.parametrize("others", [(), CONTROLS], ids=["alone", "controls"])
+    def test_gross_harm_convicts(self, others: tuple[Load, ...]) -> None:
+        verdict = self.looked(Q.slower(20), *others)
+        assert (verdict.status, codes(verdict)) == (FAILED, [ReasonCode.LATENCY_INCREASED])
+        assert verdict.metrics_comparison is not None
+        assert verdict.metrics_comparison.avg_latency_change_percent == pytest.approx(1900)
+
+    @pytest.mark.parametrize("target", [Q, Q.slower(0.1), Q.slower(5), replace(Q, rows=500.0), replace(Q, n=0)])
+    def test_all_else_waits(self, target: Load) -> None:
+        verdict = self.looked(target)
+        assert (verdict.status, verdict.extend) == (INCONCLUSIVE, True)
+
+    def test_too_few_executions_wait(self) -> None:
+        assert self.looked(replace(Q.slower(20), n=3)).status is INCONCLUSIVE
+
+    def test_a_plan_that_ignores_the_index_waits(self) -> None:
+        assert self.looked(Q.slower(20), uses_index={"q": False}).status is INCONCLUSIVE
+
+    def test_a_larger_result_waits(self) -> None:
+        assert self.looked(replace(Q.slower(20), sent=20.0)).status is INCONCLUSIVE
+
+    def test_writes_pay_for_cold_pages_first(self) -> None:
+        insert = write("insert")
+        before, after = steady(Q, insert), later(Q, insert.slower(20), intervals=self.SHORT)
+        assert judged(before, after, interim=True).status is INCONCLUSIVE
+
+    def test_a_rise_that_fades_is_a_cold_cache(self) -> None:
+        cold = window(
+            [[Q.slower(factor)] for factor in (60, 40, 4, 2)],
+            start=START + timedelta(hours=1),
+            uptime=93_600,
+            hours_before=1,
+        )
+        assert judged(steady(Q), cold, interim=True).status is INCONCLUSIVE
+
+    def test_one_snapshot_waits(self) -> None:
+        verdict = judged(steady(Q), later(Q)[:1], interim=True)
+        assert (verdict.status, verdict.extend) == (INCONCLUSIVE, True)
+
+
+def test_a_larger_result_must_explain_the_rise_within_its_error() -> None:
+    before, after = steady(BARE, intervals=1), later(replace(BARE.slower(3.5), sent=3.0), intervals=1)
+    assert judged(before, after).status is not FAILED
+
+
+def test_a_result_where_there_was_none_explains_any_rise() -> None:
+    before, after = steady(replace(Q, sent=0.0)), later(replace(Q.slower(3), sent=5.0))
+    assert ReasonCode.LATENCY_INCREASED not in codes(judged(before, after))
+
+
+def test_a_reading_of_the_largest_numbers_convicts_nobody() -> None:
+    before, after = steady(Q, write("insert", rows=0.0)), later(Q, write("insert", rows=0.0))
+    most = {"count_star": 2**64 - 1, "sum_timer_wait_ps": 2**64 - 1, "sum_rows_examined": 2**64 - 1}
+    broken = [row.model_copy(update=most) for row in after[-1].digests]
+    after[-1] = after[-1].model_copy(update={"digests": tuple(broken)})
+    verdict = judged(before, after)
+    assert verdict.status is SUCCESS
+    assert said(verdict).count(ReasonCode.COUNTER_RESET) == 2
+
+
+def test_what_got_far_slower_and_hardly_runs_is_missed_however_small_it_was() -> None:
+    before = steady(Q, replace(Q, digest="small", n=10, ms=0.5))
+    after = later(Q, replace(Q, digest="small", n=8, ms=5000.0), intervals=1)
+    verdict = judged(before, after)
+    assert (verdict.status, ReasonCode.SAMPLES_LOST in codes(verdict)) == (INCONCLUSIVE, True)
+    calm = later(Q, replace(Q, digest="small", n=8, ms=0.5), intervals=1)
+    assert judged(before, calm).status is SUCCESS
+
+
+def test_what_all_statements_of_a_table_suffer_may_be_the_machine() -> None:
+    reads = tuple(replace(BARE, digest=name) for name in "abc")
+    slow = [read.slower(3) for read in reads]
+    one = [reads[0].slower(3), *reads[1:]]
+    before = steady(*reads, intervals=1)
+    assert judged(before, later(*slow, intervals=1)).status is INCONCLUSIVE
+    assert judged(before, later(*one, intervals=1)).status is FAILED
+    assert judged(before, later(*[read.slower(6) for read in reads], intervals=1)).status is FAILED
+
+
+def test_reads_whose_plans_ignore_the_index_tell_of_the_machine_without_controls() -> None:
+    insert, reads = write("insert"), tuple(replace(Q, digest=name) for name in "abc")
+    plans = dict.fromkeys("abc", False)
+    slow = [load.slower(1.5) for load in (insert, *reads)]
+    before = steady(insert, *reads)
+    assert judged(before, later(*slow)).status is FAILED
+    assert judged(before, later(*slow), uses_index=plans).status is not FAILED
+
+
 def test_two_slow_executions_are_no_tail() -> None:
     after = later(replace(Q, shape=((0.98, 0.9), (0.02, 7.0))), intervals=1)
     assert ReasonCode.TAIL_WORSE not in said(judged(steady(Q, intervals=1), after))

@@ -1,6 +1,8 @@
+from datetime import timedelta
+
 import pytest
 
-from executor_adapters.saas import HttpControlPlane
+from executor_adapters.saas import HttpControlPlane, answers
 from executor_core.errors import Refused, Unavailable
 
 RUN = {
@@ -47,3 +49,28 @@ def test_what_is_no_listing(script, plane, content) -> None:
     script.answers(**content)
     with pytest.raises(Unavailable):
         plane.scheduled_runs(5)
+
+
+@pytest.mark.parametrize(
+    ("headers", "patience"),
+    [
+        ({}, None),
+        ({"Retry-After": "7"}, timedelta(seconds=7)),
+        ({"Retry-After": " 0 "}, timedelta(0)),
+        ({"Retry-After": "999999999999999999999"}, answers.LONGEST_PATIENCE),
+        ({"Retry-After": "-5"}, None),
+        ({"Retry-After": "soon"}, None),
+        (
+            {"Date": "Sun, 01 Mar 2026 12:00:00 GMT", "Retry-After": "Sun, 01 Mar 2026 12:00:30 GMT"},
+            timedelta(seconds=30),
+        ),
+        ({"Date": "Sun, 01 Mar 2026 12:00:00 GMT", "Retry-After": "Sun, 01 Mar 2026 11:00:00 GMT"}, timedelta(0)),
+        ({"Retry-After": "Sun, 01 Mar 2026 12:00:30 GMT"}, None),
+    ],
+)
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_server_that_asks_for_patience_is_heard(script, plane, status: int, headers, patience) -> None:
+    script.answers(status, headers=headers)
+    with pytest.raises(Unavailable) as error:
+        plane.scheduled_runs(10)
+    assert error.value.retry_after == patience

@@ -1,0 +1,15 @@
+"""Looking at the kill switch: one call to the control plane, and a reading of it whatever came of the call."""
+
+from executor_core.errors import Refused, Unavailable
+from executor_core.kill_switch import KillSwitchReading
+from executor_core.model import ConnectionId
+from executor_core.ports import Clock, ControlPlane
+
+
+def look_at_switch(connection_id: ConnectionId, control_plane: ControlPlane, clock: Clock) -> KillSwitchReading:
+    """Ask the control plane, once."""
+    try:
+        answer = control_plane.kill_switch(connection_id)
+    except (Unavailable, Refused) as error:
+        return KillSwitchReading(at=clock.now(), answer=None, error=str(error))
+    return KillSwitchReading(at=clock.now(), answer=answer)
