@@ -5,6 +5,7 @@ from pathlib import Path
 
 from executor_core.lifecycle import Phase, state_diagram
 from executor_core.preflight import CHECKS
+from executor_core.reconciliation import reconciliation_table
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("executor_core", "executor_adapters")
@@ -17,6 +18,7 @@ def generated_parts() -> dict[Path, dict[str, str]]:
         ROOT / "README.md": {"state diagram": f"```mermaid\n{state_diagram()}\n```\n"},
         ROOT / "docs" / "architecture.md": maps,
         ROOT / "docs" / "preflight.md": {"list of checks": list_of_checks()},
+        ROOT / "docs" / "reconciliation.md": {"table": reconciliation_table()},
     }
 
 

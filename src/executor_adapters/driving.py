@@ -17,20 +17,18 @@ STILL_BUILDING = "its build could not be proven to have ended: look before you g
 def carry(engine: Engine, run: ExecutionRun, clock: InterruptibleClock) -> Finished | NotClaimed | Interrupted:
     """Carry `run` to its end, or until `clock` is interrupted.
 
-    What goes wrong here once the run has begun, such as a disk that is full, interrupts it too. Raises
+    What goes wrong here once the run is claimed, such as a disk that is full, interrupts it too. Raises
     `InvalidInput` and `CheckpointUnusable` as `Engine.advance` does: before anything was touched.
     """
-    begun = False
     while True:
         try:
             step = engine.advance(run)
         except ExecutorError as error:
-            if not begun and isinstance(error, (InvalidInput, CheckpointUnusable)):
+            if not engine.holds(run) and isinstance(error, (InvalidInput, CheckpointUnusable)):
                 raise
             return leave(engine, run, clock, why=str(error))
         if not isinstance(step, Waiting):
             return step
-        begun = True
         clock.wait(step.until - clock.now())
         if clock.interrupted:
             return leave(engine, run, clock, why=STOPPED)

@@ -211,7 +211,7 @@ class Worker:
                 return Interrupted(job.leaving) if self._engine.leave(job.run) else LEAVE_POLL
             step = self._engine.advance(job.run)
         except (InvalidInput, CheckpointUnusable) as error:
-            if not job.begun:
+            if not self._engine.holds(job.run):
                 LOGGER.error("run %s: %s", job.run.id, error)  # noqa: TRY400 -- the sentence says it all
                 return NotClaimed(str(error))
             return self._gone_wrong(job, error)

@@ -99,9 +99,10 @@ class Postpone:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Do nothing before `until`."""
+    """Do nothing before `until`; with `look_again`, what was seen of the target does not count any more then."""
 
     until: datetime
+    look_again: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ One engine serves one worker. Calls for *different* runs may come from different
 must not overlap.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -56,6 +57,7 @@ from executor_core.errors import (
 )
 from executor_core.lease import Claim as ClaimedRun
 from executor_core.lifecycle import Phase
+from executor_core.look import Look
 from executor_core.model import ConnectionId, ExecutionRun, RunId, WorkerId
 from executor_core.moves import refused_by_scope
 from executor_core.planner import next_action
@@ -104,7 +106,12 @@ class Engine:
                 return self._refuse(state, str(error))
             carried = Carried(state=state, index=index, target=target)
             self._carried[run_id] = carried
-        step = self._step(carried)
+        try:
+            step = self._step(carried)
+        except ExecutorError:
+            if carried.tenure is None:
+                self._forget(carried)
+            raise
         if not isinstance(step, Waiting):
             self._forget(carried)
         return step
@@ -350,6 +357,15 @@ class Engine:
         except (Unavailable, Refused, OutcomeUnknown) as error:
             self._effects.tell(carried, "build.stop_failed", error=str(error))
 
+    def _from_samples(self, carried: Carried, effect: Callable[[], None]) -> None:
+        """Do what needs the run's samples; where they can't be read, nobody but a person can find out what to do."""
+        try:
+            effect()
+        except CheckpointUnusable as error:
+            now, pacing = self._ports.clock.now(), self._rules.pacing
+            look = Look(carried.state, carried.index, carried.sight, now, pacing)
+            self._effects.move(carried, look.ask_a_person(f"what was measured can't be read any more: {error}"))
+
     def _perform(self, carried: Carried, action: Action) -> datetime | None:
         effects = self._effects
         match action:
@@ -365,7 +381,7 @@ class Engine:
             case TakeSample():
                 return effects.take_sample(carried, action)
             case AssessBaseline():
-                effects.assess_baseline(carried)
+                self._from_samples(carried, lambda: effects.assess_baseline(carried))
                 return None
             case StartBuild():
                 return effects.start_build(carried)
@@ -376,13 +392,13 @@ class Engine:
             case Drain():
                 return self._publishing.drain(carried)
             case ForeseePlans():
-                self._publishing.foresee_plans(carried)
+                self._from_samples(carried, lambda: self._publishing.foresee_plans(carried))
                 return None
             case PublishIndex():
                 self._publishing.publish_index(carried)
                 return None
             case Judge():
-                effects.judge(carried, action)
+                self._from_samples(carried, lambda: effects.judge(carried, action))
                 return None
             case DropIndex():
                 effects.drop_index(carried)
@@ -390,7 +406,7 @@ class Engine:
             case Postpone():
                 return effects.postpone(carried, action)
             case Wait():
-                if carried.state.phase in (Phase.BUILDING, Phase.STOPPING_BUILD, Phase.ROLLING_BACK):
+                if action.look_again:
                     carried.sight.target = None
                 return action.until
             case Move():

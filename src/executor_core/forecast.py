@@ -18,6 +18,8 @@ ENTRY_OVERHEAD = 5
 ROW_ID_BYTES = 6
 INDEX_FILL = 0.875
 """How full the pages of an index are, with those that are reserved for it."""
+USUAL_CHARACTER_BYTES = 1.5
+"""How many bytes a character takes where it may take more than one."""
 LEAST_BYTES = 16384
 ROOM_FACTOR = 2.2
 """How many times its size an index takes in files while it is built."""
@@ -46,15 +48,15 @@ class BuildSpeed:
 
 SPEED = {
     Flavor.MYSQL: BuildSpeed(
-        arithmetic=timedelta(milliseconds=20),
-        start=timedelta(milliseconds=50),
+        arithmetic=timedelta(milliseconds=15),
+        start=timedelta(milliseconds=500),
         rows=timedelta(milliseconds=1200),
         key_bytes=timedelta(milliseconds=20),
-        texts=timedelta(milliseconds=2000),
+        texts=timedelta(milliseconds=1500),
     ),
     Flavor.MARIADB: BuildSpeed(
-        arithmetic=timedelta(milliseconds=20),
-        start=timedelta(milliseconds=50),
+        arithmetic=timedelta(milliseconds=15),
+        start=timedelta(milliseconds=400),
         rows=timedelta(milliseconds=800),
         key_bytes=timedelta(milliseconds=20),
         texts=timedelta(milliseconds=1000),
@@ -104,7 +106,8 @@ def _stored_bytes(part: KeyPart, column: ColumnFacts, widths: dict[str, float]) 
     average = widths[part.column.casefold()]
     if fixed_bytes(column) is not None:
         return average
-    most = average if part.prefix_length is None else part.prefix_length * column.bytes_per_character
+    usual = min(column.bytes_per_character, USUAL_CHARACTER_BYTES)
+    most = average if part.prefix_length is None else part.prefix_length * usual
     return 1 + min(average, most)
 
 

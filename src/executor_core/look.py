@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from executor_core.actions import Action, Inspect, Move
+from executor_core.actions import Action, Inspect, Move, Wait
 from executor_core.errors import ExecutorError, Refused
 from executor_core.index_definition import IndexDefinition
 from executor_core.kill_switch import KillSwitchReading, must_stop
 from executor_core.lifecycle import Event, Phase
 from executor_core.model import FailReason
 from executor_core.pacing import Pacing
+from executor_core.reconciliation import Authority, Next, next_step, what_is_there
 from executor_core.state import RunState, Stop
 from executor_core.target import BuildReport, IndexFacts, TargetFacts
 
@@ -74,6 +75,11 @@ class Look:
         """Whether a build of this run is under way on the server, whoever started it."""
         return facts.running is not None and facts.running.belongs_to(self.state.run_id)
 
+    def reconciled(self, facts: TargetFacts | None) -> Next:
+        """What follows from the record and from what is there; the planner is asked under a lease only."""
+        there = what_is_there(facts, self.index, self.state.run_id)
+        return next_step(self.state.phase, there, Authority.GRANTED)
+
     def found(self, facts: TargetFacts) -> dict[str, Any]:
         """What an audit entry says about a build or an index that was found."""
         return {"build_running": self.runs_ours(facts)}
@@ -110,6 +116,12 @@ class Look:
             f"'executor:run={self.state.run_id};…', and keep it or drop it by hand: {why}",
             error_message=why,
         )
+
+    def astray(self, facts: TargetFacts) -> Action:
+        """What follows where the index that this run built is not there: its end, or the end of our statement first."""
+        if self.reconciled(facts) is Next.AWAIT_STATEMENT:
+            return Wait(self.now + self.pacing.build_poll, look_again=True)
+        return self.lost(facts)
 
     def lost(self, facts: TargetFacts) -> Move:
         """End a run whose index is not what this run built any more."""

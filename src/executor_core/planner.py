@@ -36,10 +36,11 @@ from executor_core.model import FailReason, VerificationStatus
 from executor_core.pacing import Pacing
 from executor_core.postcheck import surprises
 from executor_core.preflight import obstacle, preflight
+from executor_core.reconciliation import Next
 from executor_core.staging import Staged
 from executor_core.state import RunState, Stop, WindowKind, WindowPlan
 from executor_core.table_checks import name_taken
-from executor_core.target import BuildOutcome, BuildReport, TargetFacts
+from executor_core.target import BuildOutcome, BuildReport
 
 
 def next_action(state: RunState, index: IndexDefinition, sight: Sight, now: datetime, pacing: Pacing) -> Action:
@@ -83,18 +84,15 @@ class _Plan(Staged):
         facts = self.sight.target
         if facts is None:
             return self.inspect()
-        return Move(event=Event.RUN_STARTED, details={"taken_over": self.begun(facts)})
-
-    def begun(self, facts: TargetFacts) -> bool:
-        """Whether the database shows that this run had been begun."""
-        return self.ours(facts) is not None or self.runs_ours(facts)
+        begun = self.ours(facts) is not None or self.runs_ours(facts)
+        return Move(event=Event.RUN_STARTED, details={"taken_over": begun})
 
     def check(self) -> Action:
         """Kill switch first, then preflight; a build or an index of this run is taken over instead."""
         facts = self.sight.target
         if facts is None:
             return self.inspect()
-        if self.begun(facts):
+        if self.reconciled(facts) is Next.TAKE_OVER:
             return Move(event=Event.BUILD_FOUND, details=self.found(facts))
         latest = self.reading()
         if latest is None:
@@ -119,7 +117,7 @@ class _Plan(Staged):
         facts = self.sight.target
         if facts is None:
             return self.inspect()
-        if self.begun(facts):
+        if self.reconciled(facts) is Next.TAKE_OVER:
             return Move(event=Event.BUILD_FOUND, details=self.found(facts))
         latest = self.reading()
         if latest is None:
@@ -171,18 +169,19 @@ class _Plan(Staged):
         facts = self.sight.target
         if facts is None:
             return self.inspect()
-        if self.runs_ours(facts):  # a build whose client died: it runs on, and may be ours soon
-            return Wait(self.now + self.pacing.build_poll)
-        if self.ours(facts) is not None:
+        step = self.reconciled(facts)
+        if step is Next.AWAIT_STATEMENT:  # a build whose client died: it runs on, and may be ours soon
+            return Wait(self.now + self.pacing.build_poll, look_again=True)
+        if step is Next.COUNT_AS_BUILT:
             return Move(event=Event.BUILD_FINISHED, details=self.found(facts))
-        if facts.table is None:
+        if step is Next.TABLE_IS_GONE:
             return self.build_failed("the table disappeared while the index was being built")
-        if self.named(facts) is not None:
+        if step is Next.NAME_IS_TAKEN:
             return self.build_failed(name_taken(self.index), number=1061)
         report = self.sight.build
         if report is not None:
             return self.after(report)
-        if facts.running is not None:
+        if step is Next.LET_OTHERS_FINISH:
             return self.build_later("another change of ours holds the table's advisory lock")
         if latest.engaged:  # a look that failed bridges nothing here: the build is next
             return self.killed(latest)
@@ -233,14 +232,15 @@ class _Plan(Staged):
         facts = self.sight.target
         if facts is None:
             return self.inspect()
-        if facts.running is not None and self.runs_ours(facts):
+        step = self.reconciled(facts)
+        if step is Next.STOP_STATEMENT and facts.running is not None:
             return StopBuild(facts.running)
         if self.sight.building:
             return WatchBuild()
-        if self.ours(facts) is not None:
+        if step is Next.COUNT_AS_BUILT:
             return Move(event=Event.BUILD_FINISHED, details=self.found(facts))
-        if facts.running is not None and facts.running.marker is None:  # whose it is can't be seen: it may be ours
-            return Wait(self.now + self.pacing.build_poll)
+        if step is Next.AWAIT_STATEMENT:  # whose it is can't be seen: it may be ours
+            return Wait(self.now + self.pacing.build_poll, look_again=True)
         stop = self.state.stop
         assert stop is not None, "a build is only stopped for a reason"  # noqa: S101 -- states the invariant
         return Move(
@@ -264,7 +264,7 @@ class _Plan(Staged):
             return self.killed(latest)
         built = self.ours(facts)
         if built is None or facts.table is None:
-            return self.lost(facts)
+            return self.astray(facts)
         hidden, before = self.state.hidden, self.state.indexes_before
         found = surprises(built, self.index, hidden=hidden, before=before, table=facts.table)
         if found:
@@ -302,7 +302,7 @@ class _Plan(Staged):
         if facts is None:
             return self.inspect()
         if self.ours(facts) is None:
-            return self.lost(facts)
+            return self.astray(facts)
         longest = self.pacing.longest(self.pacing.after_window)
         return Judge(final=window.extended or longest <= self.pacing.after_window)
 
@@ -334,15 +334,17 @@ class _Plan(Staged):
             return self.inspect()
         stop = self.state.stop
         assert stop is not None, "a rollback has a reason"  # noqa: S101 -- states the invariant
-        there = self.named(facts)
-        if there is None:
+        step = self.reconciled(facts)
+        if step is Next.STOP_STATEMENT and facts.running is not None:
+            return StopBuild(facts.running)
+        if step is Next.COUNT_AS_DROPPED:
             return Move(
                 event=Event.INDEX_DROPPED,
                 fail_reason=stop.reason,
                 message=f"The index was taken back: {stop.sentence.removesuffix('.')}.",
                 error_message=self.state.error_message,
             )
-        if self.ours(facts) is None:
+        if step is Next.ASK_A_PERSON:
             return self.ask_a_person("an index of that name is there, but it is not the one that this run built")
         error = self.sight.drop_error
         if error is None:

@@ -36,7 +36,7 @@ class Staged(Look):
             return self.inspect()
         built = self.ours(facts)
         if built is None:
-            return self.lost(facts)
+            return self.astray(facts)
         remaining = self.state.draining
         if built.visible or remaining == {}:  # visible: there is nothing left to wait for
             return Move(event=Event.DRAIN_FINISHED)
@@ -72,7 +72,7 @@ class Staged(Look):
             return self.inspect()
         built = self.ours(facts)
         if built is None:
-            return self.lost(facts)
+            return self.astray(facts)
         if built.visible:
             return Move(event=Event.INDEX_PUBLISHED)
         if latest.engaged:  # no answer right now: publish when there is one, or when trust in the last has run out

@@ -12,7 +12,7 @@ import pymysql
 import pytest
 from psycopg.sql import SQL, Identifier
 from pymysql.cursors import DictCursor
-from tests.integration.postgres_server import PostgresNotFoundError, PostgresServer
+from tests.integration.postgres_server import PostgresServer
 
 from executor_adapters.local_server import (
     LocalServer,
@@ -175,7 +175,7 @@ def postgres_server_url() -> Iterator[str]:
         return
     try:
         server = PostgresServer()
-    except PostgresNotFoundError as error:
+    except ServerNotFoundError as error:
         _not_there(f"{error} Or set EXECUTOR_TEST_POSTGRES_URL to the URL of an empty database.")
     with server:
         yield server.url

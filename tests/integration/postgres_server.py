@@ -1,4 +1,4 @@
-"""A private PostgreSQL for tests: an installed one, run beside the system, and gone afterwards."""
+"""A private PostgreSQL for tests: an installed one or one unpacked into the cache, and gone afterwards."""
 
 import os
 import pwd
@@ -14,23 +14,29 @@ from typing import Self
 
 import psycopg
 
+from executor_adapters.local_server import ServerNotFoundError
+from executor_adapters.local_server.cache import cache_folder, make_once
 from executor_adapters.local_server.native import LIFELINE
+from executor_adapters.local_server.packages import Recipe, own_archive, unpack
 from executor_adapters.local_server.waiting import wait_until
 
 START_LIMIT = timedelta(seconds=60)
 STOP_LIMIT_S = 60
-
-
-class PostgresNotFoundError(Exception):
-    """No PostgreSQL is installed on this machine."""
+NOT_NEEDED = ("*LLVM*", "llvm*", "perl*", "python*", "doc", "locale", "man", "bitcode")
 
 
 class PostgresServer:
     """A PostgreSQL on 127.0.0.1 for the length of a `with`. It refuses to run as root, so root runs it as another."""
 
     def __init__(self) -> None:
-        self._programs = _programs()
+        self._unpacked: Path | None = None
+        try:
+            self._programs = installed_programs()
+        except ServerNotFoundError:
+            self._unpacked = unpacked_root()
+            self._programs = _programs_in(self._unpacked)
         self._user = _unprivileged() if os.geteuid() == 0 else None
+        self._environment = dict(os.environ)
         self._open = ExitStack()
         self.port = 0
 
@@ -43,6 +49,8 @@ class PostgresServer:
         with ExitStack() as opening:
             folder = Path(tempfile.mkdtemp(prefix="executor-"))
             opening.callback(shutil.rmtree, folder, ignore_errors=True)
+            if self._unpacked is not None:
+                self._use_unpacked(self._unpacked, folder)
             if self._user is not None:
                 shutil.chown(folder, self._user)
             data = folder / "data"
@@ -58,6 +66,7 @@ class PostgresServer:
                 stdout=log,
                 stderr=log,
                 cwd=folder,
+                env=self._environment,
                 start_new_session=True,
                 user=self._user,
             )
@@ -72,9 +81,22 @@ class PostgresServer:
     def __exit__(self, *_: object) -> None:
         self._open.close()
 
+    def _use_unpacked(self, root: Path, folder: Path) -> None:
+        """Run what was unpacked with the libraries beside it; as another user from a copy, since the cache is ours."""
+        if self._user is not None:
+            copy = folder / "root"
+            shutil.copytree(root / "usr", copy / "usr", symlinks=True, ignore=shutil.ignore_patterns(*NOT_NEEDED))
+            for libraries in root.glob("lib/*-linux-gnu"):
+                shutil.copytree(libraries, copy / libraries.relative_to(root), symlinks=True)
+            self._programs, root = _programs_in(copy), copy
+        libraries = [*root.glob("usr/lib/*-linux-gnu"), *root.glob("lib/*-linux-gnu")]
+        self._environment["LD_LIBRARY_PATH"] = ":".join(str(each) for each in libraries)
+
     def _run(self, program: str, *arguments: str | Path) -> None:
         command = [self._programs / program, *arguments]
-        done = subprocess.run(command, cwd="/", user=self._user, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd="/", env=self._environment, user=self._user, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stderr
 
     def _answers(self) -> bool:
@@ -85,13 +107,38 @@ class PostgresServer:
         return True
 
 
-def _programs() -> Path:
-    """Return the folder of PostgreSQL's programs, that of the newest release first."""
-    releases = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name), reverse=True)
-    for folder in (*releases, *(Path(each) for each in os.get_exec_path())):
-        if all(os.access(folder / program, os.X_OK) for program in ("initdb", "postgres")):
+def installed_programs() -> Path:
+    """Return the folder of an installed PostgreSQL's programs; ServerNotFoundError if there is none."""
+    for folder in (*_releases(Path("/")), *(Path(each) for each in os.get_exec_path())):
+        if _has_programs(folder):
             return folder.resolve()
-    raise PostgresNotFoundError("No PostgreSQL is installed.")
+    raise ServerNotFoundError(["No PostgreSQL is installed."])
+
+
+def unpacked_root() -> Path:
+    """Return the folder into which the distribution's own PostgreSQL is unpacked, fetched first if need be.
+
+    Of the machine's own release, so that its libraries get on with the machine's dynamic linker.
+    """
+    archive = own_archive()
+    folder = cache_folder() / "servers" / f"postgresql-{archive.suite}"
+    return make_once(folder, lambda root: unpack(Recipe(archive.suite, "postgresql"), archive, root))
+
+
+def _programs_in(root: Path) -> Path:
+    for folder in _releases(root):
+        if _has_programs(folder):
+            return folder
+    raise ServerNotFoundError([f"{root} holds no PostgreSQL; delete that folder to have it fetched anew."])
+
+
+def _releases(root: Path) -> list[Path]:
+    """Return the folders of programs, that of the newest release first."""
+    return sorted(root.glob("usr/lib/postgresql/*/bin"), key=lambda path: float(path.parent.name), reverse=True)
+
+
+def _has_programs(folder: Path) -> bool:
+    return all(os.access(folder / program, os.X_OK) for program in ("initdb", "postgres"))
 
 
 def _unprivileged() -> str:

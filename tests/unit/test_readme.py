@@ -8,13 +8,15 @@ import pytest
 
 from executor_adapters.command.exit_codes import ExitCode
 from executor_adapters.command.main import main
-from executor_adapters.control_plane.api import six_calls
+from executor_adapters.control_plane.api import more_calls, six_calls
+from executor_adapters.control_plane.problems import STATUS_OF
 from executor_adapters.settings import Settings
 from executor_core.model import ExecutionRun
 from executor_core.scope import index_in_scope
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+CONTROL_PLANE = (ROOT / "docs" / "control-plane.md").read_text(encoding="utf-8")
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 REGENERATE = runpy.run_path(str(ROOT / "docs" / "regenerate.py"))
 
@@ -78,11 +80,26 @@ def test_every_subcommand_is_told_and_has_an_example(capsys):
 
 
 def test_every_call_of_the_control_plane_is_told():
-    told = (ROOT / "docs" / "control-plane.md").read_text(encoding="utf-8")
-    calls = [(next(iter(route.methods)), route.path) for route in six_calls.routes]
+    calls = [(method, route.path) for route in six_calls.routes for method in route.methods]
     assert len(calls) == 6
     for method, path in calls:
-        assert f"`{method} {path.replace('{run_id}', ':id')}" in told
+        assert f"`{method} {path.replace('{run_id}', ':id')}" in CONTROL_PLANE
+    for route in more_calls.routes:
+        path = route.path.replace("{run_id}", ":id")
+        behind = path.removeprefix("/api/executions/:id")
+        assert f"{path}`" in CONTROL_PLANE or f"`{behind}`" in CONTROL_PLANE, path
+
+
+def test_every_problem_of_the_control_plane_is_told():
+    for code in (error.code for error in STATUS_OF):
+        assert f"`{code}`" in CONTROL_PLANE
+
+
+def test_every_option_of_the_control_plane_is_told(capsys):
+    with pytest.raises(SystemExit):
+        main(["serve", "--help"])
+    for option in set(re.findall(r"--[a-z-]+", capsys.readouterr().out)) - {"--help"}:
+        assert f"`{option}" in CONTROL_PLANE, option
 
 
 def test_a_document_without_its_markers_is_an_error():

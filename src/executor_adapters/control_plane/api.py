@@ -18,6 +18,7 @@ from executor_adapters.control_plane import wire
 from executor_adapters.control_plane.access import Backing, Operating, Reading, Working, backing_of
 from executor_adapters.control_plane.bearer import RecogniseCaller
 from executor_adapters.control_plane.body_limit import LimitBody
+from executor_adapters.control_plane.console import add_console
 from executor_adapters.control_plane.problems import DOCUMENTED, answer_with_problems
 from executor_adapters.control_plane.rate_limit import RateLimiter
 from executor_adapters.control_plane.security_headers import SecurityHeaders
@@ -59,9 +60,11 @@ def create_app(
     app.state.backing = Backing(store=store, now=clock or SystemClock().now, default_lease=default_lease)
     for router in (six_calls, more_calls, health):
         app.include_router(router)
+    recognised = tokens or Tokens()
+    add_console(app, recognised)
     answer_with_problems(app)
     app.add_middleware(LimitBody)
-    app.add_middleware(RecogniseCaller, tokens=tokens or Tokens(), limiter=limiter)
+    app.add_middleware(RecogniseCaller, tokens=recognised, limiter=limiter)
     app.add_middleware(SecurityHeaders)
     return app
 

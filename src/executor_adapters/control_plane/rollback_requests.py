@@ -11,6 +11,11 @@ from executor_core.lifecycle import TERMINAL_STATUSES
 from executor_core.model import ExecutionStatus, RollbackRecord, RollbackStatus, RollbackType
 
 
+def may_be_requested(status: ExecutionStatus) -> bool:
+    """Say whether a run with this status can have an index to take back."""
+    return status in TERMINAL_STATUSES and status is not ExecutionStatus.ROLLED_BACK
+
+
 def check_may_be_requested(connection: Connection, run_id: str, status: ExecutionStatus) -> None:
     """Raise `NotToRollBack` for a run that has no index to take back, `RollbackRequested` for a second request."""
     if status is ExecutionStatus.ROLLED_BACK:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar, cast
 
 from sqlalchemy import Column, ColumnElement, Connection, RowMapping, Table, and_, insert, or_, select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.sql.functions import count
 
 from executor_adapters.control_plane import tables as t
 from executor_adapters.control_plane.database import Database
@@ -146,6 +147,16 @@ class ControlPlaneStore:
                 same_moment = and_(place[0] == last["created_at"], _beyond(place[1], last["id"], back=newest_first))
                 query = query.where(or_(_beyond(place[0], last["created_at"], back=newest_first), same_moment))
             return [_run(row) for row in connection.execute(query).mappings()]
+
+    def counts(self, *, connections: Collection[str] | None = None) -> dict[ExecutionStatus, int]:
+        """Return how many runs have each status, of these connections alone where any are given."""
+        runs = t.execution_runs
+        query = select(runs.c.status, count()).group_by(runs.c.status)
+        if connections is not None:
+            query = query.where(runs.c.connection_id.in_(sorted(connections)))
+        with self._database.reading() as connection:
+            found = {ExecutionStatus(status): number for status, number in connection.execute(query).all()}
+        return {status: found.get(status, 0) for status in ExecutionStatus}
 
     def change_status(
         self, run_id: str, change: StatusChange, *, fencing_token: int | None, key: str | None, now: datetime

@@ -47,22 +47,29 @@ def unpacked_server(request: ServerRequest) -> NativeInstallation:
     folder = cache_folder() / "servers" / name
     if not folder.is_dir():
         recipe, archive = _choose(name)
-        make_once(folder, lambda root: _unpack(recipe, archive, root))
+        make_once(folder, lambda root: unpack(recipe, archive, root))
     return examine(request, _command(request.kind, folder), basedir=folder / "usr")
 
 
 def _choose(name: str) -> tuple[Recipe, AptSource]:
+    archive = own_archive()
+    distribution = _distribution()
+    recipe = RECIPES.get((distribution, name))
+    if recipe is None:
+        raise ServerNotFoundError([f"No package of {distribution} is known to hold {name}."])
+    return recipe, archive
+
+
+def own_archive() -> AptSource:
+    """Return the main archive of this machine's own distribution; ServerNotFoundError if it has none to unpack from."""
     distribution = _distribution()
     missing = [program for program in ("apt-get", "dpkg-deb") if shutil.which(program) is None]
     if distribution not in {"debian", "ubuntu"} or missing:
         raise ServerNotFoundError(["Packages can be unpacked on Debian and Ubuntu only."])
-    recipe = RECIPES.get((distribution, name))
-    if recipe is None:
-        raise ServerNotFoundError([f"No package of {distribution} is known to hold {name}."])
     archive = main_archive(read_sources(), distribution=distribution)
     if archive is None:
         raise ServerNotFoundError([f"This machine's apt sources name no main archive of {distribution}."])
-    return recipe, archive
+    return archive
 
 
 def _distribution() -> str:
@@ -72,7 +79,8 @@ def _distribution() -> str:
         return ""
 
 
-def _unpack(recipe: Recipe, archive: AptSource, root: Path) -> None:
+def unpack(recipe: Recipe, archive: AptSource, root: Path) -> None:
+    """Unpack a package with all that it depends on into `root`; ServerNotFoundError says why that can't be."""
     with tempfile.TemporaryDirectory(prefix="executor-apt-") as temporary:
         private = Path(temporary)
         archives = private / "archives"

@@ -99,3 +99,11 @@ def test_what_is_wrong_with_the_call_is_raised_before_anything_is_touched(error:
     with pytest.raises(type(error), match=str(error)):
         carry(engine(world), run, world.clock)
     assert world.control_plane.run(RunId(run.id)).claimed_by is None
+
+
+def test_a_record_that_turns_out_to_be_damaged_once_the_run_is_claimed_leaves_it_to_others() -> None:
+    world = FakeWorld()
+    run = world.run("customer_id")
+    world.journal.faults.fail("save", CheckpointUnusable("the file is damaged"), times=1)
+    assert carry(engine(world), run, world.clock) == Interrupted("the file is damaged")
+    assert successor_finishes(world, run).state.status is ExecutionStatus.COMPLETED

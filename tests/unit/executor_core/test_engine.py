@@ -1073,3 +1073,42 @@ def test_a_build_that_waits_for_its_turn_passes_the_gate_when_its_turn_comes() -
     switch_on(world)
     assert end(process.carry(second)) == (ExecutionStatus.FAILED, FailReason.KILL_SWITCH)
     assert len(additions(world)) == 1
+
+
+# --- samples that can't be read --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("phase", ["sampling_baseline", "publishing", "watching"])
+def test_samples_that_can_not_be_read_end_the_run_for_a_person(phase: str) -> None:
+    world = FakeWorld()
+    run = world.run("customer_id")
+    rules = Rules() if phase == "sampling_baseline" else SHORT
+    first = Process(world, rules=rules)
+    first.carry(run, until=entered("watching" if phase == "watching" else "sampling_baseline"))
+    if phase == "publishing":
+        world.journal.faults.fail("samples", CheckpointUnusable("a sample of run run-1 can't be read"), times=1)
+        step: object = first.carry(run)
+    else:
+        first.die()
+        world.control_plane.end_lease(RunId(run.id))
+        world.journal.faults.fail("samples", CheckpointUnusable("a sample of run run-1 can't be read"))
+        step = Process(world, "worker-2", rules=rules).carry(run)
+    assert end(step) == (ExecutionStatus.REQUIRES_MANUAL, FailReason.EXECUTION_ERROR)
+    assert isinstance(step, Finished)
+    assert "a sample of run run-1 can't be read" in str(step.state.message)
+    assert "idx_customer_id" in str(step.state.message)
+    assert ("idx_customer_id" in indexes(world)) is (phase != "sampling_baseline")
+    assert world.control_plane.run(RunId(run.id)).status is ExecutionStatus.REQUIRES_MANUAL
+
+
+def test_a_run_that_was_refused_before_its_claim_is_not_remembered() -> None:
+    world = FakeWorld()
+    run = world.run("customer_id")
+    process = Process(world, rules=SHORT)
+    world.control_plane.fail("claim", Unavailable("away"), times=1)
+    world.journal.faults.fail("append", Unavailable("the disk is full"), times=1)
+    with pytest.raises(Unavailable, match="the disk is full"):
+        process.engine.advance(run)
+    assert not process.engine.holds(run)
+    assert process.engine.leave(run)
+    assert end(process.carry(run)) == (ExecutionStatus.COMPLETED, None)

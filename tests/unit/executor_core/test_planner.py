@@ -463,7 +463,7 @@ def test_a_kill_switch_stops_a_build_of_this_process() -> None:
 @pytest.mark.parametrize("report", [None, BuildReport(outcome=BuildOutcome.UNKNOWN)], ids=["taken over", "cut off"])
 def test_a_build_of_ours_whose_client_died_is_waited_for(report: BuildReport | None) -> None:
     sight = Sight(kill_switch=OFF, target=ORPHAN_RUNS, build=report)
-    assert decide(in_phase(Phase.BUILDING), sight) == Wait(NOON + PACING.build_poll)
+    assert decide(in_phase(Phase.BUILDING), sight) == Wait(NOON + PACING.build_poll, look_again=True)
 
 
 @pytest.mark.parametrize("outcome", [None, *BuildOutcome])
@@ -584,7 +584,7 @@ def test_a_build_that_was_quicker_is_taken_back() -> None:
 
 def test_a_statement_that_may_be_ours_is_waited_for() -> None:
     sight = Sight(target=UNSEEN_RUNS)
-    assert decide(in_phase(Phase.STOPPING_BUILD), sight) == Wait(NOON + PACING.build_poll)
+    assert decide(in_phase(Phase.STOPPING_BUILD), sight) == Wait(NOON + PACING.build_poll, look_again=True)
 
 
 @pytest.mark.parametrize("facts", [CLEAR, WITH_FOREIGN, ANOTHER_RUNS, without_table()])
@@ -1074,3 +1074,14 @@ def test_nothing_is_built_or_dropped_but_on_sight_of_a_free_name_or_an_index_of_
         case StopBuild(change):
             assert change.marker is not None
             assert change.marker.run_id == RUN_ID
+
+
+@pytest.mark.parametrize("phase", [Phase.BUILT, Phase.DRAINING, Phase.PUBLISHING, Phase.WATCHING])
+def test_a_statement_of_ours_that_could_bring_back_a_lost_index_is_awaited_first(phase: Phase) -> None:
+    assert decide(in_phase(phase), Sight(kill_switch=OFF, target=ORPHAN_RUNS)) == Wait(
+        NOON + PACING.build_poll, look_again=True
+    )
+
+
+def test_a_statement_of_ours_that_could_bring_back_what_was_taken_back_is_stopped() -> None:
+    assert decide(in_phase(Phase.ROLLING_BACK), Sight(target=ORPHAN_RUNS)) == StopBuild(running())

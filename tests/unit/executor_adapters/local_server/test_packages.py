@@ -57,7 +57,7 @@ def test_any_mariadb_means_the_usual_release(debian, monkeypatch):
     def unpack(recipe, archive, root):
         asked.append((recipe, archive))
 
-    monkeypatch.setattr(packages, "_unpack", unpack)
+    monkeypatch.setattr(packages, "unpack", unpack)
     root = debian / "cache" / "servers" / "mariadb-10.11"
     message = refusal(ServerRequest.parse("mariadb"))
     assert message == f"{root} holds no mariadbd; delete that folder to have it fetched anew."
