@@ -76,7 +76,8 @@ class Crowd:
 
     def _carry(self, client: httpx.Client, worker: str, run_id: str) -> None:
         path = f"/api/executions/{run_id}"
-        claim = self._answered(client, "POST", f"{path}/claim", json={"worker_id": worker})
+        wanted = {"worker_id": worker, "lease_seconds": 3600}  # however slow the machine is, none ends here
+        claim = self._answered(client, "POST", f"{path}/claim", json=wanted)
         if claim.status_code == 409:
             return
         token = claim.json()["fencing_token"]

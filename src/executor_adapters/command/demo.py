@@ -3,19 +3,14 @@
 import argparse
 import json
 import shutil
-import signal
 import sys
 import tempfile
-from collections.abc import Generator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 from executor_adapters.command.exit_codes import ExitCode
 from executor_adapters.command.progress import ProgressLines
-from executor_adapters.command.signals import SIGNALS
+from executor_adapters.command.signals import unwinding
 from executor_adapters.demo.account import Account
 from executor_adapters.demo.fakes import run_on_fakes
 from executor_adapters.durations import parse_duration
@@ -33,7 +28,7 @@ def demo(arguments: argparse.Namespace) -> int:
     progress = ProgressLines()
     evidence = Path(tempfile.mkdtemp(prefix="executor-demo-evidence-"))
     try:
-        with _unwound_by_signals():
+        with unwinding():
             account = _account(arguments, window, evidence, progress)
     except InvalidInput:
         raise
@@ -85,20 +80,3 @@ def _live(url: str, window: timedelta | None, evidence: Path, progress: Progress
             "--engine memory does without"
         ) from None
     return live_demo(url, window=window, evidence=evidence, observer=progress, say=progress.line)
-
-
-@contextmanager
-def _unwound_by_signals() -> Generator[None]:
-    """Let a signal end the block as Ctrl-C does, once: what is cleaned up on the way out is not disturbed again."""
-
-    def handle(_number: int, _frame: FrameType | None) -> NoReturn:
-        for number in SIGNALS:
-            signal.signal(number, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, handle) for number in SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -13,3 +13,7 @@ class ExitCode(IntEnum):
     REQUIRES_MANUAL = 5
     NOT_CLAIMED = 6
     INTERRUPTED = 7
+    CONDITIONAL = 10
+    """An acceptance after which a person has to decide."""
+    BLOCKED = 11
+    """An acceptance after which no canary run may begin."""

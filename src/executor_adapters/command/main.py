@@ -88,14 +88,18 @@ def _carry_out(arguments: argparse.Namespace) -> int:
             from executor_adapters.command.token import token
 
             return token(arguments)
+        case "acceptance":
+            from executor_adapters.command.acceptance import acceptance
+
+            return acceptance(arguments)
         case "demo":
             from executor_adapters.command.demo import demo
 
             return demo(arguments)
         case _:
             raise InvalidInput(
-                "name a subcommand: run, worker, plan, rollback, verify, report, serve, token or demo"
-                " (see executor --help)"
+                "name a subcommand: run, worker, plan, rollback, verify, report, serve, token, acceptance or demo "
+                "(see executor --help)"
             )
 
 
@@ -190,6 +194,24 @@ def _parser() -> argparse.ArgumentParser:
     token.add_argument(
         "--connection", action="append", metavar="ID", help="a connection that it is for; may be repeated (default all)"
     )
+
+    acceptance = _command(
+        commands,
+        "acceptance",
+        "run the ten acceptance cases, and write the test result log and its decision",
+        "executor acceptance --embedded",
+    )
+    acceptance.add_argument("--embedded", action="store_true", help="use a reference control plane of its own")
+    acceptance.add_argument("--cases", metavar="TC-02,TC-09", help="only these; the others count as not passed")
+    acceptance.add_argument("--window", metavar="10s", help="both metrics windows (default 10s; production: 5m)")
+    acceptance.add_argument("--lang", choices=("en", "th"), default="en", help="language of the log")
+    acceptance.add_argument("--out", metavar="DIR", default=".", help="where result-log.md, .html and .json go")
+    acceptance.add_argument("--api-db", metavar="URL", help="the control plane's database, to show its own records")
+    acceptance.add_argument("--tester", help="who tests (default: this account)")
+    acceptance.add_argument(
+        "--run-number", type=_positive, default=1, help="last part of the runs' ids (default 1: test-tc01-001)"
+    )
+    _add_run_options(acceptance)
 
     demo = _command(
         commands, "demo", "the whole job, live: a helpful index and a harmful one", "executor demo --engine memory"

@@ -31,12 +31,15 @@ class Database:
 
     `url` is ``sqlite:///file.db``, ``postgresql://…`` or ``mysql://…``. Raises `InvalidInput` when it is none
     of these, `Unavailable` when the server can't be reached. The schema is brought
-    up to date; raises `InvalidInput` when it is newer than this program.
+    up to date; raises `InvalidInput` when it is newer than this program. With `ours` False it is somebody else's:
+    it is left as it is, and nothing is connected to yet.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, ours: bool = True) -> None:
         self._engine = _engine(url)
         self._writing_engine = self._engine.execution_options(**{_WRITES: True})
+        if not ours:
+            return
         try:
             with _translated():
                 bring_up_to_date(self._engine, self._writing_engine)

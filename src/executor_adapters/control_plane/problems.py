@@ -1,6 +1,7 @@
 """Every error of the API as a problem document (RFC 9457)."""
 
 import json
+import logging
 import math
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -11,9 +12,12 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match
 
 from executor_adapters.control_plane import rejections as r
 from executor_core.errors import ExecutorError, IllegalTransition, InvalidInput, Unavailable
+
+log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 _RETRY_SOON = {"Retry-After": "1"}
@@ -58,8 +62,20 @@ class Problem(BaseModel):
     errors: list[WrongField] | None = None
 
 
+def _problem_schema() -> dict[str, Any]:
+    """Return the JSON schema of a problem in one piece: a reference would lead nowhere inside the API's description."""
+    schema = Problem.model_json_schema()
+    fields = schema["properties"]
+    fields["errors"] = {
+        "title": fields["errors"]["title"],
+        "type": "array",
+        "items": schema.pop("$defs")[WrongField.__name__],
+    }
+    return schema
+
+
 DOCUMENTED: dict[int | str, dict[str, Any]] = {
-    status: {"description": what, "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}}
+    status: {"description": what, "content": {MEDIA_TYPE: {"schema": _problem_schema()}}}
     for status, what in {
         "4XX": "The request was refused.",
         "5XX": "The request could not be answered.",
@@ -104,6 +120,8 @@ def _rejected(request: Request, error: Exception) -> Response:
     if not isinstance(error, ExecutorError) or type(error) not in STATUS_OF:
         return _broken(request, error)
     headers = None
+    if isinstance(error, r.Forbidden):
+        log.warning("refused %s %r: %s", request.method, request.url.path, error)
     if isinstance(error, r.RunHeld):
         headers = {"Retry-After": str(max(1, math.ceil(error.time_left.total_seconds())))}
     elif isinstance(error, Unavailable):
@@ -128,8 +146,20 @@ def _refused_by_framework(request: Request, error: Exception) -> Response:
     if isinstance(error.__cause__, RecursionError):
         return problem(request.url.path, HTTPStatus.BAD_REQUEST, "malformed_json", "the body is nested too deep")
     status = HTTPStatus(error.status_code)
-    code = status.name.lower()
-    return problem(request.url.path, status, code, str(error.detail), headers=error.headers)
+    headers = error.headers
+    if status is HTTPStatus.METHOD_NOT_ALLOWED:
+        headers = {"Allow": ", ".join(_methods_of(request))}
+    return problem(request.url.path, status, status.name.lower(), str(error.detail), headers=headers)
+
+
+def _methods_of(request: Request) -> list[str]:
+    """Return every method that the path has: the framework names those of its first route alone."""
+    routes: list[BaseRoute] = request.app.routes
+    return [
+        method
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+    ]
 
 
 def _broken(request: Request, _error: Exception) -> Response:

@@ -8,7 +8,7 @@ import pytest
 
 from executor_adapters.command.main import main, one_line
 
-SUBCOMMANDS = ("run", "worker", "rollback", "verify", "serve", "demo")
+SUBCOMMANDS = ("run", "worker", "rollback", "verify", "serve", "demo", "acceptance")
 HEAVY = ("dependency_injector", "fastapi", "httpx", "pydantic", "pymysql", "sqlalchemy", "uvicorn")
 Shown = pytest.CaptureFixture[str]
 
@@ -32,7 +32,7 @@ def test_help_names_every_subcommand(capsys: Shown) -> None:
     with pytest.raises(SystemExit):
         main(["--help"])
     out = capsys.readouterr().out
-    assert all(re.search(rf"^ +{subcommand} ", out, re.MULTILINE) for subcommand in SUBCOMMANDS)
+    assert all(re.search(rf"^ +{subcommand}\s", out, re.MULTILINE) for subcommand in SUBCOMMANDS)
 
 
 def test_the_version(capsys: Shown) -> None:
@@ -54,6 +54,10 @@ def test_the_version(capsys: Shown) -> None:
         (["run", "run.json", "--after-window", "soon"], "'soon' is not a duration"),
         (["rollback", "run-1"], "the following arguments are required: --reason"),
         (["rollback", "run-1", "--reason", "  "], "--reason: say why, in a few words"),
+        (["acceptance", "--cases", "TC-99", "--embedded"], "--cases: TC-99 is no case"),
+        (["acceptance", "--window", "soon"], "'soon' is not a duration"),
+        (["acceptance", "--lang", "de"], "invalid choice: 'de'"),
+        (["acceptance", "--mysql-url", "mysql://app:s3cret@/x", "--out", "/dev/null/x"], "can't be written"),
         (["worker", "--runs", "none", "--once"], "'none' is not a number from 1 on"),
         (["worker", "--runs", "0"], "'0' is not a number from 1 on"),
         (["worker", "--once"], "no database is configured: give --mysql-url or --connections"),

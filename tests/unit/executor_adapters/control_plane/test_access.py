@@ -140,6 +140,12 @@ def test_a_worker_and_a_reader_turn_no_switch(app: Any, name: str) -> None:
     assert call(app, "reader", "GET", "/api/kill-switch?connection_id=conn-1").json()["global_active"] is True
 
 
+def test_what_is_forbidden_is_said_in_the_servers_own_log(app: Any, caplog: pytest.LogCaptureFixture) -> None:
+    call(app, "reader", "POST", "/api/kill-switch", json={"active": False})
+    (record,) = caplog.records
+    assert record.getMessage() == "refused POST '/api/kill-switch': the token of reader does not allow to operate"
+
+
 def test_an_operator_of_some_connections_turns_their_switches_and_not_the_global_one(app: Any) -> None:
     own = {"active": False, "connection_id": "conn-1"}
     assert call(app, "operator of one", "POST", "/api/kill-switch", json=own).status_code == 200

@@ -1,6 +1,9 @@
 """Every error is a problem document, whoever noticed it: a route, the framework, the store, a bug."""
 
+import functools
 import inspect
+import operator
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -36,6 +39,16 @@ def test_a_method_that_a_path_does_not_have_is_a_problem(client: httpx.Client) -
     answer = client.get("/api/audit")
     assert_problem(answer, 405, "method_not_allowed")
     assert answer.headers["allow"] == "POST"
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [("/api/kill-switch", "GET, POST"), ("/api/executions/r/checkpoint", "GET, PUT"), ("/api/executions", "GET, POST")],
+)
+def test_every_method_that_a_path_has_is_named(client: httpx.Client, path: str, methods: str) -> None:
+    answer = client.options(path)
+    assert_problem(answer, 405, "method_not_allowed")
+    assert answer.headers["allow"] == methods
 
 
 @pytest.mark.parametrize("body", ["{", "{'a': 1}", "<html>", '{"a": 1}}'])
@@ -162,6 +175,10 @@ def test_the_api_describes_itself(client: httpx.Client) -> None:
     assert "swagger" in client.get("/docs").text
     document = client.get("/openapi.json").json()
     assert document["openapi"].startswith("3.1")
+    references = re.findall(r'"\$ref":"#/([^"]+)"', client.get("/openapi.json").text.replace('": "', '":"'))
+    assert len(references) > 10
+    for reference in references:
+        functools.reduce(operator.getitem, reference.split("/"), document)
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             problems_of = operation["responses"]["4XX"]["content"]
