@@ -6,7 +6,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 SERVERS := mysql mariadb-10.11 mariadb-11.8
 
-.PHONY: help demo test unit integration check servers requirements clean
+.PHONY: help demo test unit integration check browser servers requirements clean
 .DEFAULT_GOAL := help
 
 help: ## Show these lines
@@ -20,7 +20,7 @@ test: unit integration ## Run every test, those on real servers included
 unit: $(INSTALLED) ## Run the tests that need no server; the core must be covered whole
 	$(BIN)/pytest tests/unit -n 2 --cov --cov-report=term-missing:skip-covered
 
-integration: $(INSTALLED) ## Run the tests on real servers; without a server they are skipped, or fail if CI is set
+integration: $(INSTALLED) browser ## Run the tests on real servers; without a server they are skipped, or fail if CI is set
 	-$(BIN)/python -m executor_adapters.local_server install $(SERVERS)
 	@# One at a time: two tests at once would share two cores with their servers, and starve each other.
 	$(BIN)/pytest tests/integration
@@ -31,6 +31,15 @@ check: $(INSTALLED) ## Lint, check the format, the types (twice) and the layers
 	$(BIN)/mypy
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
+
+# A browser can't be unpacked into the cache as the servers are: it needs half a system. So it is installed, but only
+# on a machine that CI has for itself; anywhere else that is for its owner to do.
+browser: ## Install Chromium and its driver for the tests of the console, if this is CI on Debian or Ubuntu
+	@if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then :; \
+	elif [ -n "$$CI" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  export DEBIAN_FRONTEND=noninteractive; \
+	  apt-get update --quiet=2 && apt-get install --quiet=2 --yes --no-install-recommends chromium chromium-driver; \
+	else echo "the console is not tested in a browser: apt-get install chromium chromium-driver"; fi
 
 servers: $(INSTALLED) ## Find the servers for the tests, or fetch them into the cache
 	$(BIN)/python -m executor_adapters.local_server install $(SERVERS)

@@ -100,8 +100,22 @@ def welch_holm(trial: Trial) -> VerificationStatus:
     return VerificationStatus.FAILED if worse else VerificationStatus.SUCCESS
 
 
+def inside_the_window(trial: Trial) -> VerificationStatus:
+    """What Executor finds before the first window is over: gross harm, or nothing yet."""
+    for minutes in range(1, trial.watch.first_look or 1):
+        seen = trial.after[: minutes + 1]
+        looked = verify(
+            baseline=trial.baseline, after=seen, targets=None, uses_index=trial.uses_index, final=False, interim=True
+        )
+        if looked.status is VerificationStatus.FAILED:
+            return looked.status
+    return VerificationStatus.INCONCLUSIVE
+
+
 def ours(trial: Trial) -> VerificationStatus:
-    """Executor's verdict: an early look, and another where that could not decide."""
+    """Executor's verdict: looks inside the first window, one at its end, and another where that could not decide."""
+    if inside_the_window(trial) is VerificationStatus.FAILED:
+        return VerificationStatus.FAILED
     if trial.watch.first_look is None:
         return verify(baseline=trial.baseline, after=trial.after, targets=None, uses_index=trial.uses_index).status
     first = verify(

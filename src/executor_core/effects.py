@@ -394,6 +394,7 @@ class Effects:
             run=EvidenceRun.model_validate(state.run.model_dump(mode="json", exclude_none=True)),
             server=EvidenceServer.model_validate(server),
             policy=self.rules.verification,
+            histogram_upper_bounds_ps=self._bounds(carried),
             baseline=tuple(samples(state.run_id, WindowKind.BASELINE)),
             after=after,
             window_minutes=length,
@@ -407,6 +408,13 @@ class Effects:
             final=look.final,
             interim=look.interim,
         )
+
+    def _bounds(self, carried: Carried) -> tuple[int, ...] | None:
+        try:
+            bounds = carried.target.histogram_upper_bounds_ps()
+        except (Unavailable, Refused, OutcomeUnknown):
+            return None  # MySQL's usual bounds are then taken
+        return bounds or None
 
     def _plans(self, carried: Carried) -> dict[str, bool] | None:
         try:

@@ -5,7 +5,7 @@ moments are kept as exact integers, so that the order of buckets can't change a 
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise, repeat
@@ -16,16 +16,21 @@ from executor_core.metrics import BUCKETS
 _LOG_UNIT = 2**16
 _TIME_UNIT_PS = 100_000
 _FIRST_UPPER_PS = 10_000_000
+_LIMB = 256
+_LIMB_MASK = 2**_LIMB - 1
+"""Four sums are taken in one pass, side by side in one integer; none of them can grow past its 256 bits."""
 
 
 @dataclass(frozen=True, slots=True)
 class BucketScale:
-    """Each bucket's latency: `times` in units of 100 ns, `logs` as 2^-16 of ln(picoseconds), and their squares."""
+    """Each bucket's latency: `times` in units of 100 ns, `logs` as 2^-16 of ln(picoseconds).
+
+    `packed` holds, from the lowest 256 bits up, the time, its square, the logarithm, and its square.
+    """
 
     times: tuple[int, ...]
     logs: tuple[int, ...]
-    time_squares: tuple[int, ...]
-    log_squares: tuple[int, ...]
+    packed: tuple[int, ...]
 
 
 @lru_cache(maxsize=8)
@@ -42,7 +47,11 @@ def bucket_scale(upper_bounds_ps: tuple[int, ...] | None = None) -> BucketScale:
         middles.append(float(uppers[-2]))
     times = tuple(round(middle / _TIME_UNIT_PS) for middle in middles)
     logs = tuple(round(math.log(middle) * _LOG_UNIT) for middle in middles)
-    return BucketScale(times, logs, tuple(map(mul, times, times)), tuple(map(mul, logs, logs)))
+    packed = (
+        time | time * time << _LIMB | log << 2 * _LIMB | log * log << 3 * _LIMB
+        for time, log in zip(times, logs, strict=True)
+    )
+    return BucketScale(times, logs, tuple(packed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +104,15 @@ def moments_between(scale: BucketScale, earlier: Mapping[int, int], later: Mappi
     if not moved:
         return NO_MOMENTS
     counts = list(map(sub, moved.values(), map(earlier.get, moved, repeat(0))))
-    if min(counts) < 0 or max(moved) >= len(scale.times):
+    if min(counts) < 0 or max(moved) >= len(scale.packed):
         return None
-
-    def total(table: Sequence[int]) -> int:
-        return sum(map(mul, counts, map(table.__getitem__, moved)))
-
+    sums = sum(map(mul, counts, map(scale.packed.__getitem__, moved)))
     return Moments(
-        sum(counts), total(scale.logs), total(scale.log_squares), total(scale.times), total(scale.time_squares)
+        sum(counts),
+        logs=sums >> 2 * _LIMB & _LIMB_MASK,
+        log_squares=sums >> 3 * _LIMB,
+        times=sums & _LIMB_MASK,
+        time_squares=sums >> _LIMB & _LIMB_MASK,
     )
 
 

@@ -233,6 +233,10 @@ class TargetDatabase(Protocol):
         """
         ...
 
+    def histogram_upper_bounds_ps(self) -> tuple[int, ...]:
+        """Return the upper bounds of the latency histograms' buckets, ascending; none if there are no histograms."""
+        ...
+
 
 class CheckpointStore(Protocol):
     """Where a run's state outlives the process, and the outbox beside it.

@@ -7,12 +7,12 @@ on either side are unknown too. A sum of picoseconds that fell because it passed
 difference is used when the executions, each at most ``MAX_TIMER_WAIT`` long, allow it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 from itertools import pairwise
-from operator import add
+from operator import add, attrgetter, sub
 
 from executor_core.histogram import BucketScale, Moments, moments_between
 from executor_core.metrics import (
@@ -215,24 +215,32 @@ def _contradicts(earlier: DigestRow, later: DigestRow) -> bool:
     )
 
 
+_counters: Callable[[DigestRow], tuple[int, ...]] = attrgetter(
+    "count_star",
+    "sum_rows_examined",
+    "sum_rows_sent",
+    "sum_rows_affected",
+    "sum_no_index_used",
+    "sum_select_full_join",
+    "sum_select_scan",
+    "sum_errors",
+)
+"""The counters of a row that never wrap."""
+
+
 def difference(earlier: DigestRow | None, later: DigestRow, scale: BucketScale) -> Delta | None:
     """What happened between two readings of a row (from nothing, if `earlier` is None); None if not known."""
     if earlier is None:
         earlier = DigestRow(digest=later.digest, count_star=0, sum_timer_wait_ps=0, histogram={})
-    executions = later.count_star - earlier.count_star
-    time_ps = _elapsed(earlier.sum_timer_wait_ps, later.sum_timer_wait_ps, executions, later.max_timer_wait_ps)
-    lock_ps = _elapsed(earlier.sum_lock_time_ps, later.sum_lock_time_ps, executions, later.max_timer_wait_ps)
-    cpu_ps = _elapsed(earlier.sum_cpu_time_ps or 0, later.sum_cpu_time_ps or 0, executions, later.max_timer_wait_ps)
-    rows = later.sum_rows_examined - earlier.sum_rows_examined
-    sent = later.sum_rows_sent - earlier.sum_rows_sent
-    affected = later.sum_rows_affected - earlier.sum_rows_affected
-    no_index = later.sum_no_index_used - earlier.sum_no_index_used
-    full_join = later.sum_select_full_join - earlier.sum_select_full_join
-    scans = later.sum_select_scan - earlier.sum_select_scan
-    errors = later.sum_errors - earlier.sum_errors
-    if time_ps is None or lock_ps is None or cpu_ps is None:
+    counted = tuple(map(sub, _counters(later), _counters(earlier)))
+    if min(counted) < 0:
         return None
-    if min(executions, rows, sent, affected, no_index, full_join, scans, errors) < 0:
+    executions, rows, sent, affected, no_index, full_join, scans, errors = counted
+    longest = later.max_timer_wait_ps
+    time_ps = _elapsed(earlier.sum_timer_wait_ps, later.sum_timer_wait_ps, executions, longest)
+    lock_ps = _elapsed(earlier.sum_lock_time_ps, later.sum_lock_time_ps, executions, longest)
+    cpu_ps = _elapsed(earlier.sum_cpu_time_ps or 0, later.sum_cpu_time_ps or 0, executions, longest)
+    if time_ps is None or lock_ps is None or cpu_ps is None:
         return None
     if executions == 0:
         return IDLE if time_ps == 0 else None

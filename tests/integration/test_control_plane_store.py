@@ -112,9 +112,10 @@ def connected(url: str) -> Iterator[Connection]:
 
 
 def differences(url: str) -> list[object]:
-    """Return what a new migration would have to change."""
+    """Return what a new migration would have to change, where the newest version is written down."""
     with connected(url) as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert context.get_current_revision() == "0002"
         return list(compare_metadata(context, METADATA))
 
 

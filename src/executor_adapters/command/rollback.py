@@ -8,6 +8,7 @@ from executor_adapters.command.exit_codes import ExitCode
 from executor_adapters.command.outcome import End, exit_code, result
 from executor_adapters.command.output import say, say_object
 from executor_adapters.command.progress import ProgressLines
+from executor_adapters.command.report import report_beside_evidence
 from executor_adapters.command.run import describe
 from executor_adapters.command.signals import interrupting
 from executor_adapters.container import Production, production
@@ -47,7 +48,8 @@ def rollback(arguments: argparse.Namespace, settings: Settings) -> int:
             end = _taken_back(taking, clock)
             if isinstance(end, Finished):
                 end = _told(engine, end, clock)
-    outcome = result(state.run, end, settings.worker_id)
+        report = report_beside_evidence(end, container.journal(), container.archive())
+    outcome = result(state.run, end, settings.worker_id, report)
     if arguments.json:
         say_object(outcome)
     else:

@@ -54,7 +54,7 @@ def _alone(writing_engine: Engine) -> Generator[Connection]:
     """Open a connection on which this process alone changes the schema.
 
     SQLite's write transaction is the lock there, PostgreSQL's ends with the transaction. MySQL commits every
-    statement that changes a schema, so there the lock belongs to the session and the migrations commit themselves.
+    statement that changes a schema, and the version that was written down before it; there the lock is the session's.
     """
     if writing_engine.dialect.name not in {"mysql", "mariadb"}:
         with writing_engine.begin() as connection:
@@ -70,6 +70,7 @@ def _alone(writing_engine: Engine) -> Generator[Connection]:
             raise Unavailable("another process is changing the schema of the control plane's database")
         try:
             yield connection
+            connection.commit()
         finally:
             connection.rollback()
             connection.execute(select(func.release_lock(name)))

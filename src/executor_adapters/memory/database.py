@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from executor_adapters.memory.faults import Faults
 from executor_adapters.memory.server import Build, FakeServer
-from executor_adapters.memory.workload import Query
+from executor_adapters.memory.workload import UPPER_BOUNDS_PS, Query
 from executor_core.errors import ExecutorError, OutcomeUnknown, Refused, Unavailable
 from executor_core.index_definition import IndexDefinition
 from executor_core.metrics import DigestRole, Snapshot
@@ -189,6 +189,10 @@ class FakeDatabase:
         )
         self.faults.took_effect("snapshot")
         return snapshot
+
+    def histogram_upper_bounds_ps(self) -> tuple[int, ...]:
+        self.faults.strike("histogram_upper_bounds_ps")
+        return UPPER_BOUNDS_PS if self.server.statistics.histograms else ()
 
     def plans_using(self, index: IndexDefinition, digests: Sequence[WatchedDigest]) -> dict[str, bool]:
         self.faults.strike("plans_using")

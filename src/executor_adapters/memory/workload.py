@@ -105,12 +105,16 @@ def bucket_of(latency_ps: int) -> int:
     return min(BUCKETS - 1, 1 + math.floor(_BUCKETS_PER_DECADE * math.log10(latency_ps / _FIRST_BUCKET_PS)))
 
 
+UPPER_BOUNDS_PS = tuple(round(_FIRST_BUCKET_PS * 10 ** (i / _BUCKETS_PER_DECADE)) for i in range(BUCKETS))
+"""The upper bound of each bucket."""
+
+
 class Statistics:
     """The digest table of one schema and the usage of its tables' indexes. `histograms` is what MySQL has."""
 
     def __init__(self, schema_name: str, *, histograms: bool = True) -> None:
         self._schema_name = schema_name
-        self._histograms = histograms
+        self.histograms = histograms
         self._counters: dict[str, _Counters] = {}
         self._usage: dict[str, dict[str, int]] = {}
 
@@ -151,7 +155,7 @@ class Statistics:
             sum_select_scan=counters.full_scans,
             first_seen=counters.first_seen,
             last_seen=counters.last_seen,
-            histogram=dict(counters.histogram) if self._histograms else None,
+            histogram=dict(counters.histogram) if self.histograms else None,
         )
 
     def usage(self, table_name: str, indexes: Iterable[IndexFacts]) -> dict[str, dict[str, int]]:

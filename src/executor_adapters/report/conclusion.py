@@ -6,7 +6,7 @@ from enum import StrEnum
 from executor_adapters.report.amounts import milliseconds, three_digits, times
 from executor_adapters.report.figures import DigestFigures
 from executor_adapters.report.subject import Subject
-from executor_core.model import ExecutionStatus, FailReason, RollbackStatus, VerificationStatus
+from executor_core.model import ExecutionStatus, FailReason, RollbackRecord, RollbackStatus, VerificationStatus
 from executor_core.verdict import ReasonCode
 
 
@@ -43,6 +43,9 @@ NOTHING = "Nothing is left to do."
 
 def conclusion(subject: Subject, figures: list[DigestFigures]) -> Conclusion:
     """Return what became of the run and what it means; from the evidence alone where no more is known."""
+    taken_back = subject.rollback
+    if taken_back is not None and subject.status in (ExecutionStatus.COMPLETED, ExecutionStatus.REQUIRES_MANUAL):
+        return _by_hand(taken_back)
     match subject.status:
         case None:
             return _of_evidence(subject, figures)
@@ -126,15 +129,31 @@ def _rolled_back(subject: Subject, figures: list[DigestFigures]) -> Conclusion:
     return Conclusion(tone=Tone.TAKEN_BACK, headline=headline, why=why, to_do=f"{NOTHING} The table is as it was.")
 
 
+def _by_hand(rollback: RollbackRecord) -> Conclusion:
+    """What became of the index of a run that had ended, after a person asked for it to be taken back."""
+    why = _sentence(f"Asked for by a person: {rollback.trigger_reason}")
+    if rollback.status is RollbackStatus.COMPLETED:
+        return Conclusion(tone=Tone.TAKEN_BACK, headline="The index was taken back", why=why, to_do=NOTHING)
+    if rollback.status is RollbackStatus.FAILED:
+        return _stuck(rollback, why)
+    return Conclusion(
+        tone=Tone.QUIET, headline="The index is being taken back", why=why, to_do="Wait until that has ended."
+    )
+
+
+def _stuck(rollback: RollbackRecord, why: str) -> Conclusion:
+    return Conclusion(
+        tone=Tone.ACT,
+        headline="The index is still there and has to go",
+        why=why,
+        to_do=f"Drop it by hand: {rollback.rollback_sql}",
+    )
+
+
 def _failed(subject: Subject) -> Conclusion:
     why = _sentence(subject.message or subject.error_message or "The run failed.")
     if subject.rollback is not None and subject.rollback.status is not RollbackStatus.COMPLETED:
-        return Conclusion(
-            tone=Tone.ACT,
-            headline="The index is still there and has to go",
-            why=why,
-            to_do=f"Drop it by hand: {subject.rollback.rollback_sql}",
-        )
+        return _stuck(subject.rollback, why)
     headline = {
         FailReason.KILL_SWITCH: "Not done: the kill switch was on",
         FailReason.OUT_OF_SCOPE: "Refused: out of scope",

@@ -326,6 +326,7 @@ def test_gross_harm_ends_the_after_window_early() -> None:
     assert ended_at - window.begins_at <= (window.ends_at - window.begins_at) / 4
     kept = Evidence.from_json(world.archive.evidence[run.id].to_json())
     assert kept.interim
+    assert kept.histogram_upper_bounds_ps is not None
     assert kept.verdict is not None
     assert verify_evidence(kept).status == kept.verdict["status"] == "failed"
 
@@ -609,6 +610,7 @@ def test_progress_and_plans_are_a_courtesy() -> None:
     process = Process(world, rules=SHORT)
     process.database.fail("running_change", Unavailable("no"))
     process.database.fail("plans_using", Refused("no", number=1142))
+    process.database.fail("histogram_upper_bounds_ps", Refused("no", number=1142))
     assert end(process.carry(run)) == (ExecutionStatus.COMPLETED, None)
 
 

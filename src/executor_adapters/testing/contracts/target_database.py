@@ -12,7 +12,7 @@ import pytest
 from executor_core.ddl import Marker
 from executor_core.errors import Refused, Unavailable
 from executor_core.index_definition import IndexDefinition, KeyPart, parse_index_definition
-from executor_core.metrics import DigestKey, DigestRole, Snapshot
+from executor_core.metrics import BUCKETS, DigestKey, DigestRole, Snapshot
 from executor_core.model import RunId
 from executor_core.ports import TargetDatabase
 from executor_core.surroundings import Privilege
@@ -33,6 +33,7 @@ CALLS: Mapping[str, Callable[[TargetDatabase], object]] = {
     "publish_index": lambda target: target.publish_index(INDEX, RUN, SHORT),
     "choose_digests": lambda target: target.choose_digests(INDEX, []),
     "snapshot": lambda target: target.snapshot(INDEX, []),
+    "histogram_upper_bounds_ps": lambda target: target.histogram_upper_bounds_ps(),
 }
 
 
@@ -501,6 +502,11 @@ class TargetDatabaseContract:
         reads = count(target.snapshot(INDEX, watched), digest)
         assert target.plans_using(INDEX, watched).get(digest) is not False
         assert count(target.snapshot(INDEX, watched), digest) == reads
+
+    def test_the_buckets_of_the_histograms_are_bounded(self, target: TargetDatabase) -> None:
+        bounds = target.histogram_upper_bounds_ps()
+        assert list(bounds) == sorted(set(bounds))
+        assert len(bounds) in (0, BUCKETS)
 
     # --- nobody there
 

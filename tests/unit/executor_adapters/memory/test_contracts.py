@@ -130,6 +130,7 @@ class FakeDatabaseBench:
             "publish_index",
             "choose_digests",
             "snapshot",
+            "histogram_upper_bounds_ps",
         ):
             database.fail(call, Unavailable("no connection"))
         return database

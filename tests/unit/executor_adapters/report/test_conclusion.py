@@ -89,6 +89,19 @@ def test_an_index_that_could_not_be_dropped_asks_for_a_person() -> None:
     assert "DROP INDEX `idx`" in told.to_do
 
 
+@pytest.mark.parametrize(
+    ("status", "tone", "headline"),
+    [
+        (RollbackStatus.COMPLETED, Tone.TAKEN_BACK, "The index was taken back"),
+        (RollbackStatus.FAILED, Tone.ACT, "The index is still there and has to go"),
+        (RollbackStatus.PENDING, Tone.QUIET, "The index is being taken back"),
+    ],
+)
+def test_what_a_person_took_back_is_no_longer_to_be_kept(status: RollbackStatus, tone: Tone, headline: str) -> None:
+    told = concluded(0.1, status=S.COMPLETED, rollback=rollback(status))
+    assert (told.tone, told.headline) == (tone, headline)
+
+
 def test_every_reason_and_every_step_has_words() -> None:
     assert SENTENCES.keys() == set(ReasonCode)
     assert STEPS.keys() == set(AuditAction)
