@@ -61,6 +61,10 @@ def _waived(settings: Settings) -> frozenset[str]:
     return settings.waive
 
 
+def _build_memory(settings: Settings) -> int:
+    return settings.build_memory
+
+
 def _builds_per_instance(settings: Settings) -> int:
     return settings.builds_per_instance
 
@@ -105,10 +109,12 @@ class Production(containers.DeclarativeContainer):
     verification: providers.Provider[Policy] = providers.ThreadSafeSingleton(Policy)
     exposure: providers.Provider[Exposure] = providers.Callable(_exposure, settings)
     waived: providers.Provider[frozenset[str]] = providers.Callable(_waived, settings)
+    build_memory: providers.Provider[int] = providers.Callable(_build_memory, settings)
     builds_per_instance: providers.Provider[int] = providers.Callable(_builds_per_instance, settings)
     rules: providers.Provider[Rules] = providers.ThreadSafeSingleton(
         Rules,
         pacing=pacing,
+        build_memory=build_memory,
         exposure=exposure,
         waived=waived,
         verification=verification,

@@ -5,6 +5,7 @@ repr or an error.
 """
 
 import os
+import re
 import secrets
 import socket
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from executor_adapters.durations import parse_duration
+from executor_core.carrying import Rules
 from executor_core.errors import InvalidInput
 from executor_core.exposure import Exposure
 from executor_core.pacing import Pacing
@@ -43,6 +45,20 @@ def _waivers(value: Any) -> frozenset[str]:
 
 
 Waivers = Annotated[frozenset[str], NoDecode, BeforeValidator(_waivers)]
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, int):
+        return value
+    match = _SIZE.fullmatch(str(value).strip())
+    if match is None:
+        raise ValueError("write a size such as 512K, 16M or 1G")
+    return int(match["number"]) * _UNITS[match["unit"].upper()]
+
+
+_SIZE = re.compile(r"(?P<number>[0-9]{1,6})(?P<unit>[KkMmGg])")
+_UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
+Size = Annotated[int, BeforeValidator(_size)]
 
 
 def default_state_dir(environment: Mapping[str, str] | None = None) -> Path:
@@ -77,10 +93,15 @@ class Settings(BaseSettings):
     state_dir: Path = Field(default_factory=default_state_dir, validation_alias="EXECUTOR_STATE_DIR")
     api_timeout: Duration = Field(timedelta(seconds=5), validation_alias="EXECUTOR_API_TIMEOUT")
     lock_wait: Duration = Field(_PACING.lock_wait, validation_alias="EXECUTOR_LOCK_WAIT")
+    commit_lock_wait: Duration = Field(_PACING.commit_lock_wait, validation_alias="EXECUTOR_COMMIT_LOCK_WAIT")
     exposure: Exposure = Field(Exposure.STAGED, validation_alias="EXECUTOR_EXPOSURE")
     waive: Waivers = Field(frozenset(), validation_alias="EXECUTOR_WAIVE")
     builds_per_instance: int = Field(1, validation_alias="EXECUTOR_BUILDS_PER_INSTANCE", ge=1)
     build_patience: Duration = Field(_PACING.build_patience, validation_alias="EXECUTOR_BUILD_PATIENCE")
+    build_tries: int = Field(_PACING.build_tries, validation_alias="EXECUTOR_BUILD_TRIES")
+    build_limit: Duration | None = Field(None, validation_alias="EXECUTOR_BUILD_LIMIT")
+    build_memory: Size = Field(Rules().build_memory, validation_alias="EXECUTOR_BUILD_MEMORY")
+    end_idle_transactions: Duration | None = Field(None, validation_alias="EXECUTOR_END_IDLE_TRANSACTIONS")
     drain_patience: Duration = Field(_PACING.drain_patience, validation_alias="EXECUTOR_DRAIN_PATIENCE")
     rollback_patience: Duration = Field(_PACING.rollback_patience, validation_alias="EXECUTOR_ROLLBACK_PATIENCE")
     kill_switch_interval: Duration = Field(
@@ -120,7 +141,11 @@ class Settings(BaseSettings):
             extended_window=self.extended_window,
             settle=self.settle,
             lock_wait=self.lock_wait,
+            commit_lock_wait=self.commit_lock_wait,
             build_patience=self.build_patience,
+            build_tries=self.build_tries,
+            build_limit=self.build_limit,
+            end_idle_transactions=self.end_idle_transactions,
             drain_patience=self.drain_patience,
             rollback_patience=self.rollback_patience,
             kill_switch_interval=self.kill_switch_interval,

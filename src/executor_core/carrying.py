@@ -53,10 +53,12 @@ class Ports:
 class Rules:
     """What an operator may set: how patient runs are, how an index is exposed, and how the verdict is reached.
 
-    `builds_per_instance` is how many indexes one engine builds at once on one database server.
+    `build_memory` is how many bytes a build may sort in, `builds_per_instance` how many indexes one engine builds at
+    once on one database server.
     """
 
     pacing: Pacing = field(default_factory=Pacing)
+    build_memory: int = 16 * 1024 * 1024
     exposure: Exposure = Exposure.STAGED
     waived: frozenset[str] = frozenset()
     """The codes of the warnings that are not to be heeded; they are audited as waived."""
@@ -82,6 +84,8 @@ class Carried:
     delivery: Delivery = field(default_factory=Delivery)
     lost: str | None = None
     """Why the right to act is gone, once it is: nothing is done any more but to end a build of our own."""
+    stopping_since: timedelta | None = None
+    """The monotonic time since which a build of our own is being ended, for a run that is being left."""
     last_word_until: timedelta | None = None
     """The monotonic time until which a finished run keeps trying to tell the control plane so."""
 

@@ -1,4 +1,4 @@
-"""The text of the change: the statements that add, publish and drop the index, and the ownership marker.
+"""The text of the change: the statements that add, publish, hide and drop the index, and the ownership marker.
 
 Statements are made from parsed definitions only; every identifier is quoted. Each always carries
 ``ALGORITHM=INPLACE, LOCK=NONE``: what a server can't do so is not done.
@@ -94,6 +94,14 @@ def publish_index(schema_name: str, table_name: str, index_name: str, flavor: Fl
     return (
         f"ALTER TABLE {quote_identifier(schema_name)}.{quote_identifier(table_name)} "
         f"ALTER INDEX {quote_identifier(index_name)} {PUBLISHED[flavor]}, ALGORITHM=INPLACE, LOCK=NONE"
+    )
+
+
+def hide_index(schema_name: str, table_name: str, index_name: str, flavor: Flavor) -> str:
+    """Return the statement that takes an index out of the optimizer's sight, online."""
+    return (
+        f"ALTER TABLE {quote_identifier(schema_name)}.{quote_identifier(table_name)} "
+        f"ALTER INDEX {quote_identifier(index_name)} {HIDDEN[flavor]}, ALGORITHM=INPLACE, LOCK=NONE"
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from executor_core.actions import Judge, Move, Postpone, StopBuild, TakeSample
 from executor_core.carrying import Carried, Ports, Rules
 from executor_core.ddl import Marker, add_index, advisory_lock
-from executor_core.errors import ExecutorError, OutcomeUnknown, Refused, Unavailable
+from executor_core.errors import ExecutorError, OutcomeUnknown, Refused, StillNeeded, Unavailable
 from executor_core.evidence import Evidence, EvidenceIndex, EvidenceRun, EvidenceServer
 from executor_core.exposure import is_hidden
 from executor_core.finding import Case
@@ -24,6 +24,7 @@ from executor_core.moves import moved
 from executor_core.pacing import backoff
 from executor_core.ports import Notice
 from executor_core.preflight import preflight
+from executor_core.progress import Progress
 from executor_core.state import WindowKind, WindowPlan
 from executor_core.switchboard import look_at_switch
 from executor_core.target import BuildOrder, BuildOutcome, BuildReport
@@ -99,6 +100,8 @@ class Effects:
         ):  # gates: what was read before does not count
             carried.sight.kill_switch = None
         self.tell(carried, "phase.entered", phase=carried.state.phase, before=before, event=move.event)
+        if move.event is Event.BUILD_STOPPED:
+            self.tell(carried, "build.stopped", **move.details)
 
     def _warnings(self, carried: Carried) -> list[dict[str, Any]]:
         return [
@@ -254,6 +257,7 @@ class Effects:
             "attempt": marker.attempt,
             "executed_sql": sql,
             "hidden": hidden,
+            "build_begun_at": now,
             "give_up_at": now + self.rules.pacing.build_patience
             if state.give_up_at is None
             else state.give_up_at + queued_for,
@@ -271,8 +275,11 @@ class Effects:
             marker=marker,
             lock_wait=self.rules.pacing.lock_wait,
             hidden=hidden,
+            commit_lock_wait=self.rules.pacing.commit_lock_wait,
+            memory_limit=self.rules.build_memory,
+            table_bytes=facts.table.data_bytes,
         )
-        carried.sight.build = carried.sight.target = None
+        carried.sight.build = carried.sight.target = carried.sight.progress = None
         try:
             carried.target.start_build(order)
         except Unavailable as error:
@@ -313,9 +320,17 @@ class Effects:
         try:
             change = carried.target.running_change(carried.index)
         except (Unavailable, Refused, OutcomeUnknown):
-            return  # progress is for showing only
-        if change is not None:
-            self.tell(carried, "build.progressed", progress=change.progress, stage=change.stage)
+            return  # how a build gets on is a courtesy of the server
+        if change is None:
+            return
+        if change.progress is not None:
+            now, before = self.ports.clock.now(), carried.sight.progress
+            carried.sight.progress = (
+                Progress(first_at=now, first=change.progress, at=now, done=change.progress)
+                if before is None
+                else before.seen(now, change.progress)
+            )
+        self.tell(carried, "build.progressed", progress=change.progress, stage=change.stage)
 
     def stop_build(self, carried: Carried, action: StopBuild) -> datetime:
         """End the statement on the server, then look again."""
@@ -328,6 +343,7 @@ class Effects:
 
     def postpone(self, carried: Carried, action: Postpone) -> datetime:
         """Come back to a busy table later."""
+        self.end_idle_transactions(carried)
         state, now, pacing = carried.state, self.ports.clock.now(), self.rules.pacing
         first, most = BUILD_RETRY if state.phase is Phase.BUILDING else QUICK_RETRY
         patience = pacing.rollback_patience if state.phase is Phase.ROLLING_BACK else pacing.build_patience
@@ -347,6 +363,22 @@ class Effects:
         carried.sight.build = carried.sight.drop_error = carried.sight.publish_error = carried.sight.target = None
         self.tell(carried, name.replace("_", ".", 1), **details)
         return now + wait
+
+    def end_idle_transactions(self, carried: Carried) -> None:
+        """End the sessions of idle transactions in our way, where the operator wants that; each is audited."""
+        idle_for = self.rules.pacing.end_idle_transactions
+        if idle_for is None:
+            return
+        try:
+            ended = carried.target.end_idle_transactions(carried.index, idle_for, tuple(carried.state.draining or ()))
+        except (Unavailable, Refused, OutcomeUnknown) as error:
+            self.tell(carried, "idle_transactions.not_ended", error=str(error))
+            return
+        for session in ended:
+            details = {"session": session, "idle_for_at_least_s": idle_for.total_seconds()}
+            draft = Draft(carried.state)
+            self.record(carried, draft.audited(AuditAction.IDLE_TRANSACTION_ENDED, self.ports.clock.now(), details))
+            self.tell(carried, "idle_transaction.ended", session=session)
 
     # --- the end -----------------------------------------------------------------------------------------------------
 
@@ -430,7 +462,7 @@ class Effects:
         self.record(carried, Draft(carried.state.model_copy(update={"give_up_at": give_up_at})))
         try:
             carried.target.drop_index(carried.index, carried.state.run_id, pacing.lock_wait)
-        except (Unavailable, Refused, OutcomeUnknown) as error:
+        except (Unavailable, Refused, StillNeeded, OutcomeUnknown) as error:
             carried.sight.drop_error = error
             self.tell(carried, "drop.failed", error=str(error))
         else:

@@ -6,6 +6,7 @@ text:
 ========================  ================================================================
 `Unavailable`             nothing happened; the same call may be made again later
 `Refused`                 the other side said no; the same call would be refused again
+`StillNeeded`             what was to be dropped is relied on by now: a person has to decide
 `LeaseLost`               somebody else may own the run: stop, touch nothing more
 `OutcomeUnknown`          a change may or may not have happened: look, never repeat blindly
 `IllegalTransition`       a bug in this library, or a checkpoint that is not of this run
@@ -54,6 +55,19 @@ class Refused(ExecutorError):
     """
 
     code = "refused"
+
+    def __init__(self, message: str, *, number: int | None = None) -> None:
+        super().__init__(message)
+        self.number = number
+
+
+class StillNeeded(ExecutorError):
+    """What was to be dropped is relied on by something else by now: a person has to decide.
+
+    `number` is the server's error number.
+    """
+
+    code = "still_needed"
 
     def __init__(self, message: str, *, number: int | None = None) -> None:
         super().__init__(message)

@@ -15,6 +15,7 @@ from executor_core.kill_switch import KillSwitchReading, must_stop
 from executor_core.lifecycle import Event, Phase
 from executor_core.model import FailReason
 from executor_core.pacing import Pacing
+from executor_core.progress import Progress
 from executor_core.reconciliation import Authority, Next, next_step, what_is_there
 from executor_core.state import RunState, Stop
 from executor_core.target import BuildReport, IndexFacts, TargetFacts
@@ -35,6 +36,8 @@ class Sight:
     build: BuildReport | None = None
     building: bool = False
     """Whether a build that this process started has not been reported on yet."""
+    progress: Progress | None = None
+    """How the build that this process started gets on, where the server tells it."""
     look_error: ExecutorError | None = None
     """Why the last look at the target failed."""
     unreachable_since: datetime | None = None

@@ -9,9 +9,10 @@ from executor_core.ddl import drop_index
 from executor_core.index_definition import IndexDefinition
 from executor_core.lifecycle import TERMINAL_PHASES, Event, Phase, next_phase
 from executor_core.messages import Draft
-from executor_core.model import AuditAction, FailReason, RollbackRecord, RollbackStatus
+from executor_core.model import AuditAction, FailReason, RollbackRecord, RollbackStatus, VerificationStatus
 from executor_core.pacing import Pacing
 from executor_core.state import RunState, WindowPlan
+from executor_core.verdict import Verdict
 
 ANNOUNCED_AS = MappingProxyType(
     {
@@ -22,6 +23,7 @@ ANNOUNCED_AS = MappingProxyType(
         Event.BASELINE_COLLECTED: AuditAction.BASELINE_METRICS_COLLECTED,
         Event.BUILD_FAILED: AuditAction.BUILD_FAILED,
         Event.ONLINE_BUILD_REFUSED: AuditAction.BUILD_FAILED,
+        Event.BUILD_OVERDUE: AuditAction.BUILD_OVERDUE,
         Event.BUILD_STOPPED: AuditAction.BUILD_STOPPED,
         Event.DRAIN_BEGUN: AuditAction.DRAIN_STARTED,
         Event.DRAIN_FINISHED: AuditAction.DRAIN_COMPLETED,
@@ -56,6 +58,10 @@ def moved(state: RunState, move: Move, index: IndexDefinition, schema_name: str,
         changes |= {"started_at": at, "taken_over": state.taken_over or move.details.get("taken_over", False)}
     if move.event is Event.BUILD_FINISHED:
         changes["built_at"] = at
+    if move.event is Event.INDEX_UNUSED:
+        changes["verdict"] = _unused(move)
+    if phase is Phase.STOPPING_BUILD:
+        changes["stopping_since"] = at
     if phase is Phase.WATCHING:
         begins_at = at + pacing.settle
         after = WindowPlan(begins_at=begins_at, ends_at=begins_at + pacing.after_window, next_sample_at=begins_at)
@@ -72,6 +78,9 @@ def moved(state: RunState, move: Move, index: IndexDefinition, schema_name: str,
         # Without an attempt of its own on record, this state is a successor's: the index is adopted, not added.
         action = AuditAction.INDEX_ADDED if state.attempt else AuditAction.INDEX_ADOPTED
         draft = draft.audited(action, at, {**_the_index(state, index), **move.details})
+    if move.event is Event.INDEX_UNUSED:
+        details = {"verification_status": VerificationStatus.FAILED, "message": _unused(move).message}
+        draft = draft.audited(AuditAction.VERIFICATION_COMPLETED, at, details)
     if phase is Phase.ROLLING_BACK:
         draft = draft.audited(AuditAction.ROLLBACK_STARTED, at, _the_rollback(draft.state))
     if state.phase is Phase.ROLLING_BACK and move.event in ROLLBACK_ENDS:
@@ -94,6 +103,13 @@ def refused_by_scope(state: RunState, why: str, at: datetime) -> Draft:
     }
     draft = Draft(state.model_copy(update=changes)).audited(AuditAction.SCOPE_REFUSED, at, {"error_message": why})
     return draft.status_changed(state.status, at)
+
+
+def _unused(move: Move) -> Verdict:
+    """The verdict on an index that was never published."""
+    if move.stop is None:
+        raise AssertionError("an unused index is taken back for a reason")
+    return Verdict(status=VerificationStatus.FAILED, message=move.stop.sentence)
 
 
 def _told(move: Move) -> dict[str, Any]:

@@ -9,6 +9,7 @@ SHORTEST_SAMPLE_INTERVAL = timedelta(seconds=1)
 USUAL_SAMPLE_INTERVAL = timedelta(seconds=10)
 EXTENDED_SAMPLE_INTERVAL = timedelta(seconds=30)
 USUAL_EXTENSION = 6
+SHORTEST_IDLE = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +29,16 @@ class Pacing:
     """For how long a switch that said "off" bridges looks that fail, while a run is under way."""
     lock_wait: timedelta = timedelta(milliseconds=250)
     """How long others may queue behind a statement of ours before it is ended and tried again later."""
+    commit_lock_wait: timedelta = timedelta(milliseconds=500)
+    """How long others may queue, at most, while a build that would be lost waits to be committed."""
     build_patience: timedelta = timedelta(minutes=5)
     """For how long a build that finds the table busy is tried again."""
+    build_tries: int = 100
+    """How often, at most."""
+    build_limit: timedelta | None = None
+    """How long one build may take: one that takes longer, or clearly would, is stopped. None: as long as it takes."""
+    end_idle_transactions: timedelta | None = None
+    """How long a transaction in our way must have been idle for its session to be ended. None: nobody's is."""
     drain_patience: timedelta = timedelta(minutes=10)
     """For how long a hidden index waits for the transactions that were open when it had been built."""
     rollback_patience: timedelta = timedelta(minutes=1)
@@ -46,6 +55,7 @@ class Pacing:
             "extended_window",
             "settle",
             "kill_switch_trust",
+            "commit_lock_wait",
             "build_patience",
             "drain_patience",
             "rollback_patience",
@@ -53,6 +63,12 @@ class Pacing:
         ):
             if (getattr(self, name) or timedelta(0)) < timedelta(0):
                 raise InvalidInput(f"the {name.replace('_', ' ')} must not be negative")
+        if self.build_tries < 1:
+            raise InvalidInput("a build must be tried at least once")
+        if self.build_limit is not None and self.build_limit <= timedelta(0):
+            raise InvalidInput("the build limit must be longer than zero")
+        if self.end_idle_transactions is not None and self.end_idle_transactions < SHORTEST_IDLE:
+            raise InvalidInput("transactions must have been idle for a second at least before their sessions are ended")
 
     def longest(self, window: timedelta) -> timedelta:
         """How long a window that was meant to be `window` long may become; never less than that."""

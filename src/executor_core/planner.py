@@ -27,7 +27,7 @@ from executor_core.actions import (
     Wait,
     WatchBuild,
 )
-from executor_core.errors import Refused
+from executor_core.errors import ExecutorError, Refused, StillNeeded
 from executor_core.finding import Case, Severity
 from executor_core.index_definition import IndexDefinition
 from executor_core.lifecycle import Event, Phase
@@ -40,7 +40,7 @@ from executor_core.reconciliation import Next
 from executor_core.staging import Staged
 from executor_core.state import RunState, Stop, WindowKind, WindowPlan
 from executor_core.table_checks import name_taken
-from executor_core.target import BuildOutcome, BuildReport
+from executor_core.target import BuildOutcome, BuildReport, IndexFacts
 
 
 def next_action(state: RunState, index: IndexDefinition, sight: Sight, now: datetime, pacing: Pacing) -> Action:
@@ -164,14 +164,14 @@ class _Plan(Staged):
             return AskKillSwitch()
         if (killed := self.stopped(latest)) is not None:
             return killed
-        if self.sight.building:
-            return WatchBuild()
         facts = self.sight.target
+        if self.sight.building:
+            return self.overdue() or WatchBuild()
         if facts is None:
             return self.inspect()
         step = self.reconciled(facts)
         if step is Next.AWAIT_STATEMENT:  # a build whose client died: it runs on, and may be ours soon
-            return Wait(self.now + self.pacing.build_poll, look_again=True)
+            return self.overdue() or Wait(self.now + self.pacing.build_poll, look_again=True)
         if step is Next.COUNT_AS_BUILT:
             return Move(event=Event.BUILD_FINISHED, details=self.found(facts))
         if step is Next.TABLE_IS_GONE:
@@ -187,10 +187,29 @@ class _Plan(Staged):
             return self.killed(latest)
         return StartBuild()
 
+    def overdue(self) -> Move | None:
+        """The end of a build that takes longer than it may, or clearly would."""
+        limit, begun_at, progress = self.pacing.build_limit, self.state.build_begun_at, self.sight.progress
+        if limit is None or begun_at is None:
+            return None
+        if self.now - begun_at > limit:
+            sentence = f"the build has taken longer than {limit}"
+        elif progress is not None and progress.would_break(limit, begun_at):
+            sentence = (
+                f"the build would take much longer than {limit}: after {self.now - begun_at}, "
+                f"{progress.done:.0%} of it was done"
+            )
+        else:
+            return None
+        stop = Stop(reason=FailReason.EXECUTION_ERROR, sentence=sentence)
+        return Move(event=Event.BUILD_OVERDUE, stop=stop, error_message=sentence, details={"reason": sentence})
+
     def build_later(self, why: str, number: int | None = None) -> Action:
         """Let the busy table be for a while, unless patience is over."""
         if self.state.give_up_at is not None and self.now >= self.state.give_up_at:
             return self.build_failed(f"given up after {self.pacing.build_patience}: {why}", number=number)
+        if self.state.tries + 1 >= self.pacing.build_tries:
+            return self.build_failed(f"given up after {self.pacing.build_tries} tries: {why}", number=number)
         return Postpone(why)
 
     def after(self, report: BuildReport) -> Action:
@@ -243,10 +262,14 @@ class _Plan(Staged):
             return Wait(self.now + self.pacing.build_poll, look_again=True)
         stop = self.state.stop
         assert stop is not None, "a build is only stopped for a reason"  # noqa: S101 -- states the invariant
+        took_s = round((self.now - (self.state.stopping_since or self.now)).total_seconds(), 3)
         return Move(
             event=Event.BUILD_STOPPED,
             fail_reason=stop.reason,
-            message=f"The build was stopped and left no index behind: {stop.sentence}.",
+            message=f"The build was stopped within {took_s:.1f} s and left no index and no lock behind: "
+            f"{stop.sentence}.",
+            error_message=self.state.error_message,
+            details={"stopped_within_s": took_s, "index_is_there": False, "lock_is_held": False},
         )
 
     def post_check(self) -> Action:
@@ -344,20 +367,30 @@ class _Plan(Staged):
                 message=f"The index was taken back: {stop.sentence.removesuffix('.')}.",
                 error_message=self.state.error_message,
             )
-        if step is Next.ASK_A_PERSON:
+        built = self.ours(facts)
+        if step is Next.ASK_A_PERSON or built is None:
             return self.ask_a_person("an index of that name is there, but it is not the one that this run built")
         error = self.sight.drop_error
         if error is None:
             return DropIndex()
-        if not isinstance(error, Refused) and (self.state.give_up_at is None or self.now < self.state.give_up_at):
+        final = isinstance(error, Refused | StillNeeded)
+        if not final and (self.state.give_up_at is None or self.now < self.state.give_up_at):
             return Postpone(str(error))
+        return self.drop_failed(error, stop, built)
+
+    def drop_failed(self, error: ExecutorError, stop: Stop, built: IndexFacts) -> Move:
+        """End a run whose index is still there; where something relies on it by now, a person decides."""
+        needed = isinstance(error, StillNeeded)
+        seen = "still used by queries" if built.visible else "hidden from the optimizer, so that no query uses it"
+        first = "Give the foreign key that needs it another index, then drop it" if needed else "Drop it"
         return Move(
-            event=Event.DROP_FAILED,
+            event=Event.PERSON_NEEDED if needed else Event.DROP_FAILED,
             fail_reason=FailReason.EXECUTION_ERROR,
             message=f"The index {self.index.index_name!r} should have been taken back "
-            f"({stop.sentence.removesuffix('.')}), but dropping it failed and it is still there: {error}. Drop it by "
-            "hand, with the rollback record's statement.",
-            error_message=_numbered(error.number if isinstance(error, Refused) else None, str(error)),
+            f"({stop.sentence.removesuffix('.')}), but dropping it failed and it is still there, {seen}: {error}. "
+            f"{first} by hand, with the rollback record's statement.",
+            error_message=_numbered(getattr(error, "number", None), str(error)),
+            details={"visible": built.visible},
         )
 
 

@@ -4,7 +4,7 @@ Adapters don't inherit from these. Each sentence below is held by a contract tes
 `executor_adapters.testing`, run against the in-memory fake and against the real thing.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -151,9 +151,10 @@ class TargetDatabase(Protocol):
         """Begin to build, and return at once: the statement runs on a connection of its own.
 
         That connection first takes the table's advisory lock without waiting (not to be had: `BUSY`) and has no
-        read time-out. When others queue behind the statement for longer than `order.lock_wait`, or it waits for
+        read time-out. When others queue behind the statement for longer than `order` lets them, or it waits for
         a metadata lock for longer than that and the server's shortest time-out (a second), it is ended: `BUSY`.
-        With a shorter `lock_wait`, it is not sent at all where the target sees that it would wait: `BUSY` too.
+        With a `lock_wait` under ten seconds, it is not sent at all where the target sees that it would wait:
+        `BUSY` too.
         The statement is sent at most once. Raises `Unavailable` when a build of this process already runs on this
         table.
         """
@@ -189,9 +190,10 @@ class TargetDatabase(Protocol):
     def drop_index(self, index: IndexDefinition, run_id: RunId, lock_wait: timedelta) -> None:
         """Drop the index that `run_id` built: name, key parts and marker are checked under the advisory lock.
 
-        An index that is already gone is no error. Raises `Unavailable` when a lock was not to be had in time,
-        with `lock_wait` as for a build, `Refused` when the index is not ours (no number) or the server refuses
-        (its number), `OutcomeUnknown` when the connection was lost.
+        It is hidden first, where the account may: one that then can't be dropped does no more harm. An index that
+        is already gone is no error. Raises `Unavailable` when a lock was not to be had in time, with `lock_wait`
+        as for a build, `Refused` when the index is not ours (no number) or the server refuses (its number),
+        `StillNeeded` when a foreign key relies on it, `OutcomeUnknown` when the connection was lost.
         """
         ...
 
@@ -201,6 +203,17 @@ class TargetDatabase(Protocol):
         What began before the call and is open during it is among them, unless its isolation level has no lasting
         snapshot; our own connections are not. An id stays the same as long as its transaction is open. The words
         say for people whose it is and how old. Raises `Refused` where those of other accounts can't be seen.
+        """
+        ...
+
+    def end_idle_transactions(
+        self, index: IndexDefinition, idle_for: timedelta, transactions: Collection[str]
+    ) -> Sequence[str]:
+        """End sessions of others that are in our way: each has a transaction open, has run nothing for `idle_for`,
+        and keeps a lock of the table of `index`, or its transaction is one of `transactions` (`open_transactions`).
+
+        Return each that was ended, in words that say whose it was. One that this account can't see or may not end
+        is let be.
         """
         ...
 
@@ -275,6 +288,10 @@ class Outbox(Protocol):
 
     def pending(self, run_id: RunId | None = None) -> Sequence[Message]:
         """Return what is undelivered, oldest first: of one run, or of all."""
+        ...
+
+    def backlog(self, run_id: RunId | None = None) -> Mapping[RunId, int]:
+        """Return how many messages are undelivered, by run: of one run, or of all that have any, the oldest first."""
         ...
 
     def delivered(self, key: str) -> None:

@@ -4,7 +4,7 @@ Like the effects of every run, each leaves the run's state stored and returns an
 done before it, or None.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,8 +12,8 @@ from executor_core.carrying import Carried
 from executor_core.effects import Effects
 from executor_core.errors import OutcomeUnknown, Refused, Unavailable
 from executor_core.messages import Draft
-from executor_core.metrics import DigestKey
 from executor_core.state import RunState, WindowKind
+from executor_core.target import WatchedDigest
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,41 +40,46 @@ class Publishing:
         changes = {"draining": remaining, "give_up_at": give_up_at}
         self.effects.record(carried, Draft(state.model_copy(update=changes)))
         if remaining:
+            self.effects.end_idle_transactions(carried)
             self.effects.tell(carried, "drain.progressed", remaining=len(remaining), give_up_at=give_up_at)
         return None
 
     def foresee_plans(self, carried: Carried) -> None:
         """Ask the optimizer what it would do; the index is useless only if it says so of statements that matter.
 
-        Those are the digests that the run names: of a run that names none, nobody knows what its index is for.
+        That is known if the run names its digests (else nobody knows what its index is for), if each of them can be
+        explained, and if each ran often enough both before the build and while the index was hidden.
         """
         state, now = carried.state, self.effects.ports.clock.now()
-        meant_for = {digest.casefold() for digest in state.run.query_digests}
-        targets = [watched for watched in state.digests or () if watched.key.digest.casefold() in meant_for]
+        asked = {digest.casefold() for digest in state.run.query_digests}
+        targets = [watched for watched in state.digests or () if watched.key.digest.casefold() in asked]
+        plans: dict[str, bool] = {}
         try:
             plans = carried.target.plans_using(carried.index, targets)
+            snapshot = carried.target.snapshot(carried.index, targets)
+            self.effects.ports.checkpoints.add_sample(state.run_id, WindowKind.HIDDEN, snapshot)
         except (Unavailable, Refused, OutcomeUnknown):
-            plans = {}  # what can't be explained speaks against nothing
-        ran = self._executions(state)
-        enough = all(
-            ran.get(watched.key, 0) >= self.effects.rules.verification.min_samples
-            for watched in targets
-            if watched.key.digest in plans
-        )
-        useful = not plans or any(plans.values()) or not enough
+            pass  # what can't be explained speaks against nothing
+        explained = {digest.casefold() for digest in plans}
+        known = bool(asked) and asked <= explained and self._ran_enough(state, targets, WindowKind.BASELINE)
+        give_up_at = state.give_up_at or now + self.effects.rules.pacing.after_window
+        if known and now >= give_up_at:
+            known = self._ran_enough(state, targets, WindowKind.HIDDEN)
+        useful = not known or any(plans.values())
         # A useless index has a window's time to be found useful; a useful one is then published with full patience.
-        give_up_at = None if useful else state.give_up_at or now + self.effects.rules.pacing.after_window
+        changes = {"useful": useful, "give_up_at": None if useful else give_up_at}
         carried.sight.foreseen_at = now
-        self.effects.record(carried, Draft(state.model_copy(update={"useful": useful, "give_up_at": give_up_at})))
+        self.effects.record(carried, Draft(state.model_copy(update=changes)))
         self.effects.tell(carried, "plans.foreseen", plans=plans, useful=useful)
 
-    def _executions(self, state: RunState) -> Mapping[DigestKey, int]:
-        """How often each digest was executed in the baseline window; a digest that was reset ran less than never."""
-        samples = self.effects.ports.checkpoints.samples(state.run_id, WindowKind.BASELINE)
+    def _ran_enough(self, state: RunState, targets: Sequence[WatchedDigest], kind: WindowKind) -> bool:
+        """Whether each target ran often enough in a window to be judged; one that was reset ran less than never."""
+        samples = self.effects.ports.checkpoints.samples(state.run_id, kind)
         if not samples:
-            return {}
+            return False
         before = {row.key: row.count_star for row in samples[0].digests}
-        return {row.key: row.count_star - before.get(row.key, 0) for row in samples[-1].digests}
+        ran = {row.key: row.count_star - before.get(row.key, 0) for row in samples[-1].digests}
+        return all(ran.get(watched.key, 0) >= self.effects.rules.verification.min_samples for watched in targets)
 
     def publish_index(self, carried: Carried) -> None:
         """Show the index to the optimizer; whatever came of it is looked at afterwards."""

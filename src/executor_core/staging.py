@@ -15,7 +15,7 @@ from executor_core.look import Look
 from executor_core.model import FailReason
 from executor_core.state import Stop
 
-DRAIN_POLL = timedelta(seconds=1)
+DRAIN_POLL = timedelta(milliseconds=500)
 """How far looks at the open transactions are apart: servers don't refresh what they show at any rate."""
 NAMED_TRANSACTIONS = 3
 
@@ -100,15 +100,15 @@ class Staged(Look):
         asked_at, give_up_at = self.sight.foreseen_at, self.state.give_up_at
         if self.state.useful is None or asked_at is None or give_up_at is None:
             return ForeseePlans()
-        if self.now >= give_up_at:
+        if asked_at >= give_up_at:
             sentence = (
                 "the server's optimizer would use the index for none of the statements that it is meant for, and an "
                 "index that nobody uses only costs; it was never published"
             )
             return Move(event=Event.INDEX_UNUSED, stop=Stop(reason=FailReason.VERIFICATION_FAILED, sentence=sentence))
-        again_at = asked_at + self.pacing.sample_interval(self.pacing.after_window, extended=False)
+        again_at = min(give_up_at, asked_at + self.pacing.sample_interval(self.pacing.after_window, extended=False))
         if asked_at <= self.now < again_at:
-            return Wait(self.soonest(min(again_at, give_up_at)))
+            return Wait(self.soonest(again_at))
         return ForeseePlans()
 
 

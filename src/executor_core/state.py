@@ -29,9 +29,10 @@ LOOKS_IN_A_WINDOW = 5
 
 
 class WindowKind(StrEnum):
-    """The two windows that are compared."""
+    """The two windows that are compared; and what ran while the index was hidden, which is evidence of nothing else."""
 
     BASELINE = "baseline"
+    HIDDEN = "hidden"
     AFTER = "after"
 
 
@@ -132,6 +133,10 @@ class RunState(BaseModel):
     """How often the effect of this phase has been tried."""
     hidden: bool | None = None
     """Whether the index was ordered out of the optimizer's sight; None as long as none was ordered."""
+    build_begun_at: Moment | None = None
+    """When the latest attempt to build was begun."""
+    stopping_since: Moment | None = None
+    """When it was decided to stop it."""
     built_at: Moment | None = None
     draining: dict[str, str] | None = None
     """What is left of the transactions that were open when the build had ended: by id, in words for people."""

@@ -193,7 +193,9 @@ class BuildReport:
 class BuildOrder:
     """Everything that a target needs to build an index.
 
-    `lock_wait` is how long others may queue behind the statement before the target itself ends it (`BUSY`).
+    `lock_wait` is how long others may queue behind the statement before the target itself ends it (`BUSY`); where
+    it waits to commit, that grows with the work that would be lost, up to `commit_lock_wait`. `memory_limit` is how
+    many bytes it may sort in, and `table_bytes` how large the table is, where that is known.
     """
 
     schema_name: str
@@ -202,6 +204,9 @@ class BuildOrder:
     lock_wait: timedelta
     hidden: bool = False
     """Whether the index is built out of the optimizer's sight, to be published later."""
+    commit_lock_wait: timedelta = timedelta(milliseconds=500)
+    memory_limit: int = 16 * 1024 * 1024
+    table_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -102,8 +102,9 @@ def test_an_executor_that_fails_open_is_blocked(mysql_database: Any, tmp_path: P
     )
     assert ended.statuses == {"TC-02": "FAIL", "TC-09": "FAIL"}
     assert (ended.code, ended.log["decision"]) == (11, "BLOCKED")
-    assert {"status", "fail_reason", "api_status", "executions", "index_there"} <= ended.failed("TC-02")
-    assert {"status", "executions", "index_there"} <= ended.failed("TC-09")
+    # Whether the index is still there depends on the verdict that such an executor goes on to reach.
+    assert {"status", "fail_reason", "api_status", "executions"} <= ended.failed("TC-02")
+    assert {"status", "fail_reason", "api_status", "executions"} <= ended.failed("TC-09")
     assert "stop" in (tmp_path / "result-log.md").read_text().partition("## 9. ")[2]
 
 
@@ -132,9 +133,9 @@ def children_of(pid: int) -> list[int]:
 
 def test_ctrl_c_leaves_nothing_behind(mysql_database: Any, tmp_path: Path) -> None:
     with SixCallsServer() as api:
-        options = ("--api-url", api.base_url, "--mysql-url", mysql_database.url, "--cases", "TC-02,TC-03")
-        with started(*options, "--window", "60s", out=tmp_path) as process:
-            wait_for(lambda: any(call.call == "status" and "tc03" in call.path for call in api.calls), "TC-03 runs")
+        options = ("--api-url", api.base_url, "--mysql-url", mysql_database.url, "--cases", "TC-03")
+        with started(*options, "--window", "10m", out=tmp_path) as process:
+            wait_for(lambda: api.statuses != [], "TC-03 runs", seconds=300)
             workers = children_of(process.pid)
             process.send_signal(signal.SIGINT)
             assert process.wait(120) == 7
@@ -152,7 +153,7 @@ def test_after_a_kill_the_next_one_clears_up_and_gives_back_what_it_set_aside(
     with SixCallsServer(lease=command.LEASE) as api:
         options = ("--api-url", api.base_url, "--mysql-url", mysql_database.url, "--window", "2s")
         with started(*options, "--cases", "TC-02", out=tmp_path) as process:
-            wait_for(lambda: api._switches.connections.get("conn-002", False), "the switch is on")
+            wait_for(lambda: api._switches.connections.get("conn-002", False), "the switch is on", seconds=300)
             process.kill()
             process.wait()
         assert "test_orders_set_aside" in tables(mysql_database)

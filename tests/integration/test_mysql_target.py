@@ -26,7 +26,7 @@ from executor_adapters.mysql.connection import Connector, TimeLimits
 from executor_adapters.mysql.errors import Reaction, StatementFailed
 from executor_core import ddl
 from executor_core.ddl import Marker
-from executor_core.errors import InvalidInput, OutcomeUnknown, Refused, Unavailable
+from executor_core.errors import InvalidInput, OutcomeUnknown, Refused, StillNeeded, Unavailable
 from executor_core.flavor import Flavor
 from executor_core.index_definition import IndexDefinition, KeyPart, parse_index_definition
 from executor_core.metrics import DigestKey, DigestRole
@@ -185,8 +185,10 @@ def test_a_zero_default_of_the_table_is_no_obstacle(target, database):
 def test_an_open_transaction_makes_it_busy_and_leaves_the_table_clean(target, database):
     with blocked(database):
         report = build(target, database)
-        assert (report.outcome, report.error_number) == (BuildOutcome.BUSY, 1205)
-        assert SHORT <= report.elapsed < timedelta(seconds=20)
+        # A server that shows who holds the lock is not even asked for it.
+        sent = database.server.kind is ServerKind.MARIADB
+        assert (report.outcome, report.error_number) == (BuildOutcome.BUSY, 1205 if sent else None)
+        assert (SHORT if sent else timedelta()) <= report.elapsed < timedelta(seconds=20)
         assert index_named(target) is None
     assert target.running_change(INDEX) is None
     assert build(target, database).outcome is BuildOutcome.DONE
@@ -371,7 +373,7 @@ def test_an_index_that_a_foreign_key_needs_is_not_dropped(target, database):
     database.execute("INSERT INTO customers SELECT DISTINCT customer_id FROM orders")
     build(target, database)
     database.execute("ALTER TABLE orders ADD CONSTRAINT f FOREIGN KEY (customer_id) REFERENCES customers (id)")
-    with pytest.raises(Refused) as raised:
+    with pytest.raises(StillNeeded) as raised:
         target.drop_index(INDEX, RUN, SHORT)
     assert raised.value.number == 1553
     assert index_named(target) is not None

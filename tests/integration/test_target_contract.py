@@ -3,10 +3,11 @@
 import socket
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
+import pymysql
 import pytest
 
 from executor_adapters.clock import SystemClock
@@ -69,14 +70,22 @@ class ServerBench:
             cursor.execute("START TRANSACTION")
             cursor.execute("SELECT COUNT(*) FROM orders")
             yield
-            cursor.execute("ROLLBACK")
+            with suppress(pymysql.MySQLError):  # it may have been ended
+                cursor.execute("ROLLBACK")
 
     @contextmanager
     def open_transaction(self) -> Iterator[None]:
         with self._database.connect() as connection, connection.cursor() as cursor:
             cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")
             yield
-            cursor.execute("ROLLBACK")
+            with suppress(pymysql.MySQLError):
+                cursor.execute("ROLLBACK")
+
+    def need_index(self) -> None:
+        self._database.execute("INSERT INTO customers SELECT DISTINCT customer_id, '' FROM orders")
+        self._database.execute(
+            "ALTER TABLE orders ADD CONSTRAINT needs FOREIGN KEY (customer_id) REFERENCES customers (id)"
+        )
 
     @contextmanager
     def holding_advisory_lock(self) -> Iterator[None]:

@@ -72,6 +72,11 @@ def _carry_out(arguments: argparse.Namespace) -> int:
             from executor_adapters.settings import Settings
 
             return rollback(arguments, Settings.read(vars(arguments)))
+        case "audit":
+            from executor_adapters.command.audit import audit
+            from executor_adapters.settings import Settings
+
+            return audit(arguments, Settings.read(vars(arguments)))
         case "verify":
             from executor_adapters.command.verify import verify
 
@@ -98,8 +103,8 @@ def _carry_out(arguments: argparse.Namespace) -> int:
             return demo(arguments)
         case _:
             raise InvalidInput(
-                "name a subcommand: run, worker, plan, rollback, verify, report, serve, token, acceptance or demo "
-                "(see executor --help)"
+                "name a subcommand: run, worker, plan, rollback, audit, verify, report, serve, token, acceptance or "
+                "demo (see executor --help)"
             )
 
 
@@ -154,6 +159,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     rollback.add_argument("--reason", required=True, help="why, in your words: it goes into the records")
     _add_run_options(rollback)
+
+    audit = _command(
+        commands, "audit", "tell the control plane what it has not been told yet", "executor audit flush --json"
+    )
+    audit.add_argument("what", choices=("flush",), help="flush: deliver what is left in the state directory")
+    for name in ("--api-url", "--state-dir", "--api-timeout"):
+        audit.add_argument(name, help="as for executor run")
+    audit.add_argument("--json", action="store_true", help="print exactly one JSON object")
 
     verify = _command(
         commands, "verify", "reach the verdict from recorded evidence", "executor verify evidence.json --json"
@@ -244,6 +257,23 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     option("--state-dir", metavar="DIR", help="checkpoints and undelivered messages (EXECUTOR_STATE_DIR)")
     option("--api-timeout", metavar="5s", help="limit of each call (EXECUTOR_API_TIMEOUT)")
     option("--lock-wait", metavar="250ms", help="how long others may queue behind our statement (EXECUTOR_LOCK_WAIT)")
+    option(
+        "--commit-lock-wait",
+        metavar="500ms",
+        help="the same at the end of a build that would be lost, at most (EXECUTOR_COMMIT_LOCK_WAIT)",
+    )
+    option("--build-patience", metavar="5m", help="how long a busy table is tried again (EXECUTOR_BUILD_PATIENCE)")
+    option("--build-tries", metavar="100", help="how often, at most (EXECUTOR_BUILD_TRIES)")
+    option("--build-limit", metavar="1h", help="stop a build that takes longer, or would (EXECUTOR_BUILD_LIMIT)")
+    option("--build-memory", metavar="16M", help="what a build may sort in, at most (EXECUTOR_BUILD_MEMORY)")
+    option(
+        "--drain-patience", metavar="10m", help="how long older transactions are waited for (EXECUTOR_DRAIN_PATIENCE)"
+    )
+    option(
+        "--end-idle-transactions",
+        metavar="10m",
+        help="end sessions in our way that are idle in a transaction for so long (default: never)",
+    )
     option(
         "--exposure",
         help="staged: used when older transactions are gone; direct: at once (EXECUTOR_EXPOSURE)",

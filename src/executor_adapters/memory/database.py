@@ -1,6 +1,6 @@
 """A target database in memory: one client process of a `FakeServer`, with all that can happen between the two."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -138,7 +138,13 @@ class FakeDatabase:
         self.faults.strike("drop_index")
         there = self._ours(index, run_id)
         if there is not None:
-            self._changing("drop_index", index, lock_wait, lambda: self.server.drop(index.table_name, there.name))
+
+            def drop() -> None:
+                if there.visible:
+                    self.server.hide(index.table_name, there.name)
+                self.server.drop(index.table_name, there.name)
+
+            self._changing("drop_index", index, lock_wait, drop)
         self.faults.took_effect("drop_index")
 
     def open_transactions(self) -> Mapping[str, str]:
@@ -148,6 +154,14 @@ class FakeDatabase:
         seen = self.server.transactions()
         self.faults.took_effect("open_transactions")
         return seen
+
+    def end_idle_transactions(
+        self, index: IndexDefinition, idle_for: timedelta, transactions: Collection[str]
+    ) -> Sequence[str]:
+        self.faults.strike("end_idle_transactions")
+        ended = self.server.end_idle(index.table_name, idle_for, transactions)
+        self.faults.took_effect("end_idle_transactions")
+        return ended
 
     def publish_index(self, index: IndexDefinition, run_id: RunId, lock_wait: timedelta) -> None:
         self.faults.strike("publish_index")

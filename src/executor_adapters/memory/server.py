@@ -6,14 +6,15 @@ the lock once more to commit.
 """
 
 import threading
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from executor_adapters.memory.workload import Query, Statistics
-from executor_core.ddl import Marker, add_index, drop_index, publish_index
+from executor_core.ddl import Marker, add_index, drop_index, hide_index, publish_index
+from executor_core.errors import StillNeeded
 from executor_core.flavor import Flavor
 from executor_core.index_definition import parse_key_parts
 from executor_core.ports import Clock
@@ -35,6 +36,7 @@ NO_SUCH_COLUMN = 1072
 NO_SUCH_TABLE = 1146
 LOCK_WAIT_TIMEOUT = 1205
 QUERY_INTERRUPTED = 1317
+NEEDED_IN_FOREIGN_KEY = 1553
 ONLINE_NOT_SUPPORTED = 1846
 
 
@@ -88,6 +90,7 @@ class _Blocked:
     """Who keeps a table's metadata lock or advisory lock, apart from our builds."""
 
     metadata: dict[str, int] = field(default_factory=dict[str, int])
+    since: dict[int, timedelta] = field(default_factory=dict[int, timedelta])
     advisory: dict[str, int] = field(default_factory=dict[str, int])
 
 
@@ -115,6 +118,8 @@ class FakeServer:
         self.performance_schema = True
         self.can_stage = True
         self.around = QUIET
+        self.needed: set[str] = set()
+        """The indexes that a foreign key needs, by name: they can't be dropped."""
         self.clock = clock
         self._flavor = flavor
         self._lock = threading.RLock()
@@ -300,6 +305,8 @@ class FakeServer:
     def drop(self, table_name: str, index_name: str) -> None:
         """Drop an index of ours."""
         with self._lock:
+            if index_name in self.needed:
+                raise StillNeeded("the index is needed in a foreign key constraint", number=NEEDED_IN_FOREIGN_KEY)
             self.statements.append(drop_index(self.schema_name, table_name, index_name))
             self.remove_index(table_name, index_name)
 
@@ -308,9 +315,28 @@ class FakeServer:
         with self._lock:
             self.settle()
             self.statements.append(publish_index(self.schema_name, table_name, index_name, self._flavor))
-            table = self._tables[table_name]
-            shown = [replace(index, visible=index.visible or index.name == index_name) for index in table.indexes]
-            self._tables[table_name] = replace(table, indexes=tuple(shown))
+            self._show(table_name, index_name, visible=True)
+
+    def hide(self, table_name: str, index_name: str) -> None:
+        """Take an index of ours out of the optimizer's sight; the usage of the table's indexes is counted on."""
+        with self._lock:
+            self.settle()
+            self.statements.append(hide_index(self.schema_name, table_name, index_name, self._flavor))
+            self._show(table_name, index_name, visible=False)
+
+    def end_idle(self, table_name: str, idle_for: timedelta, transactions: Collection[str]) -> list[str]:
+        """End the sessions that hold the table's metadata lock, or a transaction of `transactions`, for so long."""
+        with self._lock:
+            self.settle()
+            began_by = self.clock.monotonic() - idle_for
+            ended = [name for name, since in self._transactions.items() if name in transactions and since <= began_by]
+            for name in ended:
+                del self._transactions[name]
+            holder = self._blocked.metadata.get(table_name)
+            if holder is not None and self._blocked.since[holder] <= began_by:
+                del self._blocked.metadata[table_name]
+                ended.append(str(holder))
+            return [f"app@localhost, connection {name}, idle for {idle_for.seconds} s or more" for name in ended]
 
     def transactions(self) -> dict[str, str]:
         """Return the open transactions by id, in words."""
@@ -367,13 +393,14 @@ class FakeServer:
     def _holding(self, holders: dict[str, int], table_name: str) -> Generator[None]:
         with self._lock:
             self.settle()
-            holders[table_name] = self._connection()
+            holder = holders[table_name] = self._connection()
+            self._blocked.since[holder] = self.clock.monotonic()
         try:
             yield
         finally:
             with self._lock:
                 self.settle()
-                del holders[table_name]
+                holders.pop(table_name, None)  # it may have been ended
                 self.settle()
 
     def _work_until(self, until: timedelta) -> None:
@@ -443,6 +470,11 @@ class FakeServer:
         build.report = BuildReport(
             outcome=outcome, error_number=number, error=error, elapsed=self._settled_at - build.begun_at
         )
+
+    def _show(self, table_name: str, index_name: str, *, visible: bool) -> None:
+        table = self._tables[table_name]
+        shown = [replace(index, visible=visible) if index.name == index_name else index for index in table.indexes]
+        self._tables[table_name] = replace(table, indexes=tuple(shown))
 
     def _alter(self, table_name: str, indexes: Sequence[IndexFacts]) -> None:
         self._tables[table_name] = replace(self._tables[table_name], indexes=tuple(indexes))

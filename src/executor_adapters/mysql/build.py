@@ -12,6 +12,8 @@ from executor_adapters.mysql.connection import Connection, Connector
 from executor_adapters.mysql.errors import StatementFailed
 from executor_adapters.mysql.locks import Guarded
 from executor_adapters.mysql.sentinel import GaveWay, Sentinel
+from executor_adapters.mysql.stall import Tolerance
+from executor_adapters.mysql.tuning import build_variables
 from executor_core import ddl
 from executor_core.errors import Refused, Unavailable
 from executor_core.ports import Clock
@@ -31,7 +33,7 @@ class Build:
         self._clock = clock
         self._lock = ddl.advisory_lock(order.schema_name, order.index.table_name)
         ddl.add_index(order.schema_name, order.index, order.marker)  # raises before anything is opened
-        connection = connector.open_changing(order.lock_wait)
+        connection = connector.open_changing(max(order.lock_wait, order.commit_lock_wait))
         self.change = RunningChange(connection_id=connection.connection_id, marker=order.marker)
         self._statement = ddl.add_index(
             order.schema_name,
@@ -40,6 +42,8 @@ class Build:
             hidden_on=connection.dialect.flavor if order.hidden else None,
         )
         try:
+            for name, value in build_variables(connection.dialect, order).items():
+                connection.offer_session(name, value)
             locked = connection.try_lock(self._lock)
         except StatementFailed as failure:
             connection.close()
@@ -50,7 +54,8 @@ class Build:
             return
         try:
             guarded = Guarded.table_of(connection, order.index.table_name)
-            self._sentinel = Sentinel(connector, guarded, order.lock_wait, clock)
+            tolerance = Tolerance(budget=order.lock_wait, ceiling=order.commit_lock_wait)
+            self._sentinel = Sentinel(connector, guarded, tolerance, clock)
         except (Unavailable, Refused):
             connection.unlock_and_close(self._lock)
             raise

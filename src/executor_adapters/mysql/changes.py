@@ -1,7 +1,8 @@
 """Who holds a table's advisory lock and what it runs; ending it; and publishing or dropping an index under it."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 
 from executor_adapters.mysql.catalogue import index_facts
@@ -9,6 +10,7 @@ from executor_adapters.mysql.connection import Connection, Connector, Row
 from executor_adapters.mysql.errors import Reaction, StatementFailed
 from executor_adapters.mysql.locks import Guarded
 from executor_adapters.mysql.sentinel import GaveWay, Sentinel
+from executor_adapters.mysql.stall import Tolerance
 from executor_core import ddl
 from executor_core.ddl import Marker
 from executor_core.errors import Refused, Unavailable
@@ -18,6 +20,7 @@ from executor_core.ports import Clock
 from executor_core.target import IndexFacts, RunningChange
 
 _NO_SUCH_THREAD = 1094
+_REFUSALS = frozenset({Reaction.REFUSED, Reaction.NOT_ONLINE})
 _STAGE = re.compile(r"stage/[^/]+/(?:alter table \((?P<step>[^)]*)\)|(?P<name>.+))")
 
 
@@ -56,12 +59,15 @@ def stop_change(connection: Connection, change: RunningChange) -> None:
 def drop_built_index(
     connector: Connector, index: IndexDefinition, run_id: RunId, lock_wait: timedelta, clock: Clock
 ) -> None:
-    """Drop the index that `run_id` built, guarded, on a connection of its own; see the port for what it raises."""
+    """Hide the index that `run_id` built, then drop it, on a connection of its own; see the port for what it raises."""
 
-    def drop(connection: Connection, there: IndexFacts | None) -> str | None:
+    def drop(connection: Connection, there: IndexFacts | None) -> Iterator[_Change]:
         if there is None:
-            return None
-        return ddl.drop_index(connection.database, index.table_name, index.index_name)
+            return
+        names = (connection.database, index.table_name, index.index_name)
+        if there.visible:
+            yield _Change(ddl.hide_index(*names, connection.dialect.flavor), optional=True)
+        yield _Change(ddl.drop_index(*names))
 
     _change_built_index(connector, index, run_id, lock_wait, clock, drop)
 
@@ -71,15 +77,22 @@ def publish_built_index(
 ) -> None:
     """Show the optimizer the index that `run_id` built; see the port for what it raises."""
 
-    def publish(connection: Connection, there: IndexFacts | None) -> str | None:
+    def publish(connection: Connection, there: IndexFacts | None) -> Iterator[_Change]:
         if there is None:
             raise Refused(f"the index {index.index_name} of the table {index.table_name} is not there")
-        if there.visible:
-            return None
-        flavor = connection.dialect.flavor
-        return ddl.publish_index(connection.database, index.table_name, index.index_name, flavor)
+        if not there.visible:
+            flavor = connection.dialect.flavor
+            yield _Change(ddl.publish_index(connection.database, index.table_name, index.index_name, flavor))
 
     _change_built_index(connector, index, run_id, lock_wait, clock, publish)
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """One statement of a change. An `optional` one that the server refuses is left out."""
+
+    sql: str
+    optional: bool = False
 
 
 def _change_built_index(
@@ -88,27 +101,29 @@ def _change_built_index(
     run_id: RunId,
     lock_wait: timedelta,
     clock: Clock,
-    statement: Callable[[Connection, IndexFacts | None], str | None],
+    called_for: Callable[[Connection, IndexFacts | None], Iterator[_Change]],
 ) -> None:
-    """Run the one statement that is still called for, if one is, under the advisory lock and guarded."""
+    """Run the statements that are still called for under the advisory lock, each guarded."""
     connection = connector.open_changing(lock_wait)
     lock = ddl.advisory_lock(connection.database, index.table_name)
     try:
         try:
             if not connection.try_lock(lock):
                 raise Unavailable(f"another change of the table {index.table_name} holds its advisory lock")
-            sql = statement(connection, _built(connection, index, run_id))
+            changes = tuple(called_for(connection, _built(connection, index, run_id)))
         except StatementFailed as failure:
             raise failure.of_reading() from None
-        if sql is None:
-            return
-        sentinel = Sentinel(connector, Guarded.table_of(connection, index.table_name), lock_wait, clock)
-        try:
-            sentinel.run(connection, sql)
-        except GaveWay as gave_way:
-            raise Unavailable(gave_way.sentence) from None
-        except StatementFailed as failure:
-            if failure.reaction is not Reaction.GONE:
+        for change in changes:
+            sentinel = Sentinel(
+                connector, Guarded.table_of(connection, index.table_name), Tolerance(budget=lock_wait), clock
+            )
+            try:
+                sentinel.run(connection, change.sql)
+            except GaveWay as gave_way:
+                raise Unavailable(gave_way.sentence) from None
+            except StatementFailed as failure:
+                if failure.reaction is Reaction.GONE or (change.optional and failure.reaction in _REFUSALS):
+                    continue
                 raise failure.of_change() from None
     finally:
         connection.unlock_and_close(lock)

@@ -4,6 +4,7 @@ A connection is used by one thread at a time. One that failed half-way is discar
 here opens it again behind somebody's back, since its locks and session variables would be gone.
 """
 
+import math
 import socket
 import ssl
 import struct
@@ -184,15 +185,13 @@ class Connector:
                 {
                     "sql_mode": SQL_MODE,
                     "time_zone": "+00:00",
-                    "lock_wait_timeout": max(1, int(lock_wait.total_seconds())),
+                    "lock_wait_timeout": max(1, math.ceil(lock_wait.total_seconds())),
                     "innodb_lock_wait_timeout": 1,
                     # Without it MariaDB would drop an index that a foreign key needs.
                     "foreign_key_checks": 1,
                     **connection.dialect.changing,
                 }
             )
-            for name, value in connection.dialect.tuning.items():
-                connection.offer_session(name, value)
         except StatementFailed as failure:
             connection.close()
             raise failure.of_reading() from None

@@ -1,12 +1,13 @@
 """The target database on MySQL and MariaDB: composes the rooms of this folder into the port."""
 
 import threading
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from weakref import WeakSet
 
-from executor_adapters.mysql import catalogue, changes, explain, statistics, survey, transactions
+from executor_adapters.mysql import catalogue, changes, explain, idle, statistics, survey
+from executor_adapters.mysql import transactions as open_ones
 from executor_adapters.mysql.build import Build
 from executor_adapters.mysql.connection import Connection, Connector, TimeLimits
 from executor_adapters.mysql.errors import StatementFailed
@@ -93,7 +94,7 @@ class MySQLTarget:
                 server=catalogue.server_facts(connection),
                 table=catalogue.table_facts(connection, index.table_name),
                 running=running,
-                can_stage=transactions.can_be_seen(connection),
+                can_stage=open_ones.can_be_seen(connection),
             )
 
     def survey(self, index: IndexDefinition) -> Surroundings:
@@ -152,7 +153,14 @@ class MySQLTarget:
     def open_transactions(self) -> Mapping[str, str]:
         """Return the transactions of all accounts that may have a snapshot now, by id, in words."""
         with self._reading() as connection:
-            return transactions.open_transactions(connection, self._clock)
+            return open_ones.open_transactions(connection, self._clock)
+
+    def end_idle_transactions(
+        self, index: IndexDefinition, idle_for: timedelta, transactions: Collection[str]
+    ) -> Sequence[str]:
+        """End the sessions that are idle in a transaction in our way; return each in words."""
+        with self._reading() as connection:
+            return idle.end_idle_transactions(connection, index.table_name, idle_for, transactions)
 
     def publish_index(self, index: IndexDefinition, run_id: RunId, lock_wait: timedelta) -> None:
         """Show the optimizer the index that `run_id` built, checked under the advisory lock."""

@@ -7,7 +7,7 @@ A number that the table does not have is `REFUSED`, or `LOST` where it is the cl
 from collections.abc import Mapping
 from enum import StrEnum
 
-from executor_core.errors import ExecutorError, OutcomeUnknown, Refused, Unavailable
+from executor_core.errors import ExecutorError, OutcomeUnknown, Refused, StillNeeded, Unavailable
 from executor_core.target import BuildOutcome
 
 
@@ -28,6 +28,8 @@ class Reaction(StrEnum):
     """An index of this name exists."""
     GONE = "gone"
     """What was to be dropped does not exist."""
+    NEEDED = "needed"
+    """What was to be dropped is needed by a foreign key."""
     REFUSED = "refused"
     """Any other error: the same statement would fail again."""
 
@@ -58,6 +60,7 @@ REACTIONS: Mapping[int, Reaction] = {
     1846: Reaction.NOT_ONLINE,  # this ALGORITHM or LOCK is not supported, with the reason
     1061: Reaction.NAME_TAKEN,  # duplicate key name
     1091: Reaction.GONE,  # can't drop: check that it exists
+    1553: Reaction.NEEDED,  # can't drop: needed in a foreign key constraint
 }
 
 BUILD_OUTCOMES: Mapping[Reaction, BuildOutcome] = {
@@ -68,6 +71,7 @@ BUILD_OUTCOMES: Mapping[Reaction, BuildOutcome] = {
     Reaction.NOT_ONLINE: BuildOutcome.NOT_ONLINE,
     Reaction.NAME_TAKEN: BuildOutcome.NAME_TAKEN,
     Reaction.GONE: BuildOutcome.REFUSED,
+    Reaction.NEEDED: BuildOutcome.REFUSED,
     Reaction.REFUSED: BuildOutcome.REFUSED,
 }
 
@@ -119,4 +123,6 @@ class StatementFailed(Exception):
         """Return the error of a change that was sent: with its connection lost, it may have happened."""
         if self.reaction is Reaction.LOST:
             return OutcomeUnknown(f"a change was sent, and {self.sentence}")
+        if self.reaction is Reaction.NEEDED:
+            return StillNeeded(self.sentence, number=self.number)
         return self.of_reading()

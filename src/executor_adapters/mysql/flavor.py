@@ -13,7 +13,8 @@ class Dialect:
     """What one family of servers has, and what it calls it.
 
     `reading` and `changing` are session variables of the two kinds of connections, `tuning` those of a build
-    that a server may lack. `statement_limit` is the variable that ends a SELECT that takes too long, and how
+    that a server may lack, and `sort_buffer` the one that says how much memory a build may sort in, if a session
+    has one. `statement_limit` is the variable that ends a SELECT that takes too long, and how
     many of its units are a second.
     """
 
@@ -23,6 +24,7 @@ class Dialect:
     reading: Mapping[str, object]
     changing: Mapping[str, object]
     tuning: Mapping[str, object]
+    sort_buffer: str | None
     read_only_variables: tuple[str, ...]
     """Variables that let only privileged accounts write."""
     sealed_variables: tuple[str, ...]
@@ -47,9 +49,9 @@ MYSQL = Dialect(
     reading={"information_schema_stats_expiry": 0},
     changing={},
     # One thread and one reader leave the application more of its throughput than the default of four, and the
-    # larger sort buffer more than makes up for it. No larger than this: a KILL is obeyed only when the buffer at
-    # hand has been sorted.
-    tuning={"innodb_ddl_buffer_size": 16 * 1024 * 1024, "innodb_ddl_threads": 1, "innodb_parallel_read_threads": 1},
+    # larger sort buffer more than makes up for it.
+    tuning={"innodb_ddl_threads": 1, "innodb_parallel_read_threads": 1},
+    sort_buffer="innodb_ddl_buffer_size",
     read_only_variables=("read_only",),
     sealed_variables=("super_read_only", "innodb_read_only"),
     read_only_exempt=frozenset({"CONNECTION_ADMIN", "SUPER"}),
@@ -68,6 +70,8 @@ MARIADB = Dialect(
     # Unlike MySQL's, this limit ends an ALTER too.
     changing={"max_statement_time": 0},
     tuning={},
+    # Its sort buffer is the server's, set at its start.
+    sort_buffer=None,
     read_only_variables=("read_only",),
     sealed_variables=("innodb_read_only",),
     read_only_exempt=frozenset({"READ_ONLY ADMIN", "READ ONLY ADMIN"}),

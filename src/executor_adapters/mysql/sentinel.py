@@ -27,8 +27,8 @@ RECONNECT = timedelta(seconds=1)
 NEW_VIEW = timedelta(seconds=10)
 """How often it looks anew how it may look: instruments are switched, privileges granted and revoked."""
 LOOK_APART = timedelta(milliseconds=250)
-PATIENT_FROM = timedelta(seconds=1)
-"""A budget that the server's own time-out can keep: the statement is then sent, whoever holds the lock."""
+PATIENT_FROM = timedelta(seconds=10)
+"""Who lets others queue for so long wants a place in the queue: the statement is then sent, whoever holds the lock."""
 NAMED_HOLDERS = 3
 
 _IS_SEEN = "SELECT 1 FROM information_schema.PROCESSLIST WHERE ID = %s"
@@ -45,13 +45,13 @@ class GaveWay(Exception):
 class Sentinel:
     """Guards the one statement that `run` is called for. Safe against the loss of its own connection."""
 
-    def __init__(self, connector: Connector, guarded: Guarded, budget: timedelta, clock: Clock) -> None:
+    def __init__(self, connector: Connector, guarded: Guarded, tolerance: Tolerance, clock: Clock) -> None:
         """Open the second connection. Raises `Unavailable` or `Refused`: then the statement must not be sent."""
         self._connector = Connector(connector.url, LIMITS)
         self._guarded = guarded
-        self._budget = budget
+        self._budget = tolerance.budget
         self._clock = clock
-        self._watch = StallWatch(Tolerance(budget=budget))
+        self._watch = StallWatch(tolerance)
         self._ended = threading.Event()
         self._gave_way: str | None = None
         self._blind_since: timedelta | None = None

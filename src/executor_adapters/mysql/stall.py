@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NamedTuple
 
-CEILING = timedelta(milliseconds=500)
 SHARE = 0.01
+"""A build of a minute may keep others waiting for 600 ms rather than be lost, if the ceiling lets it."""
 
 
 class Waiter(NamedTuple):
@@ -37,14 +37,15 @@ class Tolerance:
     """
 
     budget: timedelta
-    ceiling: timedelta = CEILING
+    ceiling: timedelta = timedelta()
     share: float = SHARE
 
     def at_commit(self, work: timedelta) -> timedelta:
         """Return how long others may queue while a build that took `work` waits to be committed.
 
-        >>> Tolerance(budget=timedelta(milliseconds=250)).at_commit(timedelta(seconds=40))
-        datetime.timedelta(microseconds=400000)
+        >>> tolerance = Tolerance(budget=timedelta(milliseconds=250), ceiling=timedelta(milliseconds=500))
+        >>> tolerance.at_commit(timedelta(seconds=40)), tolerance.at_commit(timedelta(hours=1))
+        (datetime.timedelta(microseconds=400000), datetime.timedelta(microseconds=500000))
         """
         return max(self.budget, min(self.ceiling, work * self.share))
 

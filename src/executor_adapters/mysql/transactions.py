@@ -2,7 +2,7 @@
 
 MySQL tells them in ``performance_schema``, as they are at that moment. MariaDB, where that is off by default, tells
 them in ``INNODB_TRX``, out of a cache that is not filled anew while it is read often: so we open a snapshot of our
-own first, and believe what we read only when it shows that one.
+own first, and believe what we read only when it shows that one running this very statement.
 
 ``READ COMMITTED`` and ``READ UNCOMMITTED`` have no snapshot that outlives a statement, and are left out.
 """
@@ -48,9 +48,10 @@ _MYSQL_TRANSACTIONS = f"""
 
 _MARIADB_PROBE = "SELECT COUNT(*) >= 0 FROM information_schema.INNODB_TRX"
 # A transaction that goes from reading to writing gets another trx_id: what stays is its connection and its beginning.
-_MARIADB_TRANSACTIONS = f"""
+_MARIADB_TRANSACTIONS = f"""/* {{look}} */
     SELECT CONCAT(x.trx_mysql_thread_id, '@', x.trx_started), p.USER, p.HOST, x.trx_mysql_thread_id,
-        x.trx_isolation_level, TIMESTAMPDIFF(SECOND, x.trx_started, NOW()), x.trx_started >= %s
+        x.trx_isolation_level, TIMESTAMPDIFF(SECOND, x.trx_started, NOW()),
+        x.trx_mysql_thread_id = CONNECTION_ID() AND COALESCE(x.trx_query LIKE '/* {{look}} */%%', FALSE)
     FROM information_schema.INNODB_TRX x
     LEFT JOIN information_schema.PROCESSLIST p ON p.ID = x.trx_mysql_thread_id
     WHERE x.trx_mysql_thread_id = CONNECTION_ID() OR (
@@ -80,13 +81,13 @@ def open_transactions(connection: Connection, clock: Clock) -> Mapping[str, str]
         raise Refused("this account does not see the open transactions of every account")
     if connection.dialect.flavor is Flavor.MYSQL:
         return {str(row[0]): _words(row) for row in connection.rows(_MYSQL_TRANSACTIONS, PROGRAM)}
-    now = connection.row("SELECT NOW()")[0]
     connection.rows("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
     try:
         for _ in range(TRIES):
             clock.wait(CACHE_REST)
-            rows = connection.rows(_MARIADB_TRANSACTIONS, now, PROGRAM)
-            if any(row[3] == connection.connection_id and row[6] for row in rows):
+            look = f"look of {clock.monotonic().total_seconds():.6f} s"  # like no other on this connection
+            rows = connection.rows(_MARIADB_TRANSACTIONS.format(look=look), PROGRAM)
+            if any(row[6] for row in rows):
                 return {str(row[0]): _words(row) for row in rows if row[3] != connection.connection_id}
     finally:
         connection.rows("ROLLBACK")

@@ -34,6 +34,13 @@ def test_every_setting_has_the_variable_that_is_promised() -> None:
         "EXECUTOR_LOCK_WAIT",
         "EXECUTOR_EXPOSURE",
         "EXECUTOR_WAIVE",
+        "EXECUTOR_COMMIT_LOCK_WAIT",
+        "EXECUTOR_BUILD_PATIENCE",
+        "EXECUTOR_BUILD_TRIES",
+        "EXECUTOR_BUILD_LIMIT",
+        "EXECUTOR_BUILD_MEMORY",
+        "EXECUTOR_DRAIN_PATIENCE",
+        "EXECUTOR_END_IDLE_TRANSACTIONS",
     }
     assert promised <= set(VARIABLES)
 
@@ -56,6 +63,22 @@ def test_an_option_comes_before_its_variable_and_that_before_the_default(monkeyp
     settings = Settings.read({"api_url": "http://of-the-option", "settle": None})
     assert settings.api_url == "http://of-the-option"
     assert settings.settle == timedelta(seconds=2)
+
+
+@pytest.mark.parametrize(("text", "size"), [("512K", 2**19), ("16M", 2**24), (" 2g ", 2**31), (4096, 4096)])
+def test_a_size_is_written_with_its_unit(text: str | int, size: int) -> None:
+    assert Settings.read({"build_memory": text}).build_memory == size
+
+
+@pytest.mark.parametrize("text", ["16", "1.5M", "M", "-1M", "16MB", "9999999G"])
+def test_a_size_without_a_unit_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInput, match=r"--build-memory \(EXECUTOR_BUILD_MEMORY\): write a size such as"):
+        Settings.read({"build_memory": text})
+
+
+def test_nobody_is_ended_unless_it_is_set() -> None:
+    assert Settings.read().pacing().end_idle_transactions is None
+    assert Settings.read({"end_idle_transactions": "10m"}).pacing().end_idle_transactions == timedelta(minutes=10)
 
 
 def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:

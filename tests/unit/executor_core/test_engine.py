@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from pytest_mock import MockerFixture
@@ -10,6 +11,7 @@ from tests.unit.executor_core.engine_world import SHORT, Process, entered
 
 from executor_adapters.memory import Cost, FakeControlPlane, FakeWorld, MemoryJournal, Query
 from executor_core.carrying import Finished, Interrupted, NotClaimed, Rules, Waiting
+from executor_core.delivery import Flushed
 from executor_core.engine import Engine
 from executor_core.errors import CheckpointUnusable, LeaseLost, OutcomeUnknown, Refused, Unavailable
 from executor_core.evidence import Evidence
@@ -28,6 +30,7 @@ from executor_core.pacing import Pacing
 from executor_core.state import WindowKind
 from executor_core.surroundings import Account, Privilege
 from executor_core.switchboard import look_at_switch
+from executor_core.target import RunningChange
 from executor_core.tenure import Tenure
 from executor_core.verification import verify_evidence
 
@@ -434,7 +437,7 @@ def test_a_control_plane_that_does_not_listen_is_told_later_in_order() -> None:
     assert step.undelivered > 0
     assert world.control_plane.audit == []
     world.control_plane.faults.heal()
-    assert Process(world, "worker-2").engine.deliver_backlog() == 0
+    assert Process(world, "worker-2").engine.deliver_backlog().undelivered == 0
     assert world.control_plane.actions(RunId(run.id))[0] == "run_claimed"
     assert world.control_plane.run(RunId(run.id)).status == ExecutionStatus.COMPLETED
 
@@ -691,6 +694,87 @@ def test_losing_the_lease_in_the_middle_of_a_build_ends_the_statement_first() ->
     assert world.server.running() == []
 
 
+def notices(world: FakeWorld, name: str) -> list[dict[str, Any]]:
+    return [notice.fields for notice in world.observer.notices if notice.name == name]
+
+
+LEFT_NOTHING = {"index_is_there": False, "lock_is_held": False}
+
+
+def test_a_build_that_is_left_is_stopped_and_what_it_left_is_told_and_audited() -> None:
+    world = FakeWorld()
+    run = world.run("customer_id")
+    process = Process(world, rules=SHORT)
+    process.carry(run, until=entered("building"))
+    while not process.engine.leave(run):
+        world.clock.advance(timedelta(milliseconds=100))
+    (told,) = notices(world, "build.stopped")
+    assert told.items() >= LEFT_NOTHING.items()
+    assert 0 < told["stopped_within_s"] < 1
+    (entry,) = [entry for entry in world.control_plane.audit if entry["action"] == "build_stopped"]
+    assert entry["details"].items() >= told.items()
+
+
+def test_a_build_that_ends_by_itself_while_its_run_is_left_was_not_stopped() -> None:
+    world = FakeWorld()
+    run = world.run("customer_id")
+    process = Process(world, rules=SHORT)
+    process.carry(run, until=entered("building"))
+    world.clock.advance(world.server.build_time)
+    assert process.engine.leave(run)
+    assert notices(world, "build.stopped") == []
+    assert "idx_customer_id" in indexes(world)
+
+
+def test_a_stopped_build_whose_remains_cannot_be_seen_is_told_too() -> None:
+    world = FakeWorld()
+    run = world.run("customer_id")
+    process = Process(world, rules=SHORT)
+    process.carry(run, until=entered("building"))
+    assert not process.engine.leave(run)
+    process.database.fail("inspect", Unavailable("away"))
+    assert process.engine.leave(run)
+    assert notices(world, "build.stopped")[0]["error"] == "away"
+
+
+def test_a_build_that_would_break_its_limit_is_stopped_early() -> None:
+    world = FakeWorld()
+    run = world.run("customer_id")
+    world.server.build_time = timedelta(hours=1)
+    rules = replace(SHORT, pacing=replace(SHORT.pacing, build_limit=timedelta(minutes=10)))
+    step = Process(world, rules=rules).carry(run)
+    assert end(step) == (ExecutionStatus.FAILED, FailReason.EXECUTION_ERROR)
+    assert isinstance(step, Finished)
+    assert "would take much longer than 0:10:00" in str(step.state.error_message)
+    assert step.state.build_begun_at is not None
+    assert step.state.stopping_since is not None
+    assert step.state.stopping_since - step.state.build_begun_at < timedelta(minutes=3)
+    assert indexes(world) == {"PRIMARY"}
+    actions = world.control_plane.actions(RunId(run.id))
+    assert actions[-3:] == ["build_overdue", "build_stopped", "status_change"]
+
+
+def test_an_index_that_a_foreign_key_needs_by_now_is_left_hidden_to_a_person() -> None:
+    world = FakeWorld()
+    run = world.run("status")
+    world.server.needed.add("idx_status")
+    step = Process(world, rules=SHORT).carry(run)
+    assert end(step) == (ExecutionStatus.REQUIRES_MANUAL, FailReason.EXECUTION_ERROR)
+    assert world.server.indexes("orders")["idx_status"].visible is False
+    assert [record["status"] for record in world.control_plane.rollbacks] == ["failed"]
+    assert isinstance(step, Finished)
+    assert "hidden from the optimizer" in str(step.state.message)
+
+
+def test_who_keeps_the_table_idle_is_ended_where_the_operator_wants_that() -> None:
+    world = FakeWorld()
+    run = world.run("customer_id")
+    rules = replace(SHORT, pacing=replace(SHORT.pacing, end_idle_transactions=timedelta(seconds=40)))
+    with world.server.holding_lock("orders"):
+        assert end(Process(world, rules=rules).carry(run)) == (ExecutionStatus.COMPLETED, None)
+    assert world.control_plane.actions(RunId(run.id)).count("idle_transaction_ended") == 1
+
+
 @pytest.mark.parametrize("error", [Unavailable("gone"), None])
 def test_a_lease_that_cannot_be_handed_back_does_not_matter(error: Unavailable | None) -> None:
     world = FakeWorld()
@@ -772,7 +856,7 @@ def test_without_a_token_an_end_is_not_told_while_somebody_else_holds_the_run() 
     run = untold_end(world)
     world.clock.advance(timedelta(minutes=5))
     world.control_plane.claim(RunId(run.id), WorkerId("worker-3"))
-    assert Process(world, "worker-2", rules=SHORT).engine.deliver_backlog() == 1
+    assert Process(world, "worker-2", rules=SHORT).engine.deliver_backlog().undelivered == 1
     assert world.control_plane.run(RunId(run.id)).status is ExecutionStatus.RUNNING
 
 
@@ -783,9 +867,9 @@ def test_the_backlog_of_a_run_without_a_state_is_told_too() -> None:
     world.control_plane.fail("audit", Unavailable("HTTP 503"))
     process = Process(world, rules=SHORT)
     assert isinstance(process.carry(run), NotClaimed)
-    assert process.engine.deliver_backlog() == 1
+    assert process.engine.deliver_backlog().undelivered == 1
     world.control_plane.faults.heal()
-    assert process.engine.deliver_backlog() == 0
+    assert process.engine.deliver_backlog().undelivered == 0
     assert world.control_plane.actions(RunId(run.id)) == ["claim_failed"]
 
 
@@ -801,11 +885,12 @@ def test_a_build_that_cannot_be_ended_just_now_is_ended_a_little_later() -> None
     assert indexes(world) == {"PRIMARY"}
 
 
-def test_a_build_whose_progress_cannot_be_seen_goes_on(mocker: MockerFixture) -> None:
+@pytest.mark.parametrize("change", [None, RunningChange(connection_id=1, marker=None)], ids=["no build", "no progress"])
+def test_a_build_whose_progress_cannot_be_seen_goes_on(mocker: MockerFixture, change: RunningChange | None) -> None:
     world = FakeWorld()
     run = world.run("customer_id")
     process = Process(world, rules=SHORT)
-    mocker.patch.object(process.database, "running_change", return_value=None)
+    mocker.patch.object(process.database, "running_change", return_value=change)
     assert end(process.carry(run)) == (ExecutionStatus.COMPLETED, None)
 
 
@@ -844,7 +929,7 @@ def test_the_audit_trail_is_told_even_when_a_newer_claim_forbids_the_rest() -> N
     world.control_plane.fail("rollback", LeaseLost("stale token"))
     second = Process(world, "worker-2", rules=SHORT)
     second.engine.deliver_backlog()
-    assert second.engine.deliver_backlog() == 0
+    assert second.engine.deliver_backlog().undelivered == 0
     assert world.control_plane.actions(RunId(run.id))[-1] == "status_change"
     assert world.control_plane.rollbacks == []
 
@@ -1114,3 +1199,37 @@ def test_a_run_that_was_refused_before_its_claim_is_not_remembered() -> None:
     assert not process.engine.holds(run)
     assert process.engine.leave(run)
     assert end(process.carry(run)) == (ExecutionStatus.COMPLETED, None)
+
+
+# --- the backlog -----------------------------------------------------------------------------------------------------
+
+
+def test_what_becomes_of_a_backlog_is_counted() -> None:
+    world = FakeWorld()
+    run = world.run("customer_id")
+    process = Process(world, rules=SHORT)
+    world.control_plane.fail("deliver", Unavailable("HTTP 503"))
+    step = process.carry(run)
+    assert isinstance(step, Finished)
+    assert "delivery.failed" in world.observer.names
+    told = next(notice for notice in world.observer.notices if notice.name == "delivery.failed")
+    assert told.fields["undelivered"] >= 1
+    assert process.engine.deliver_backlog() == Flushed(
+        delivered=0, refused=0, undelivered=step.undelivered, error="HTTP 503"
+    )
+    world.control_plane.faults.heal()
+    world.control_plane.fail("audit", Refused("too long", number=413), times=1)
+    assert process.engine.deliver_backlog() == Flushed(
+        delivered=step.undelivered - 1, refused=1, undelivered=0, error=None
+    )
+    assert process.engine.deliver_backlog() == Flushed(delivered=0, refused=0, undelivered=0, error=None)
+    assert world.control_plane.run(RunId(run.id)).status is ExecutionStatus.COMPLETED
+
+
+def test_a_backlog_that_shrinks_to_nothing_in_time_is_told_too() -> None:
+    world = FakeWorld()
+    run = world.run("customer_id")
+    world.control_plane.fail("deliver", Unavailable("HTTP 503"), times=3)
+    assert end(Process(world, rules=SHORT).carry(run)) == (ExecutionStatus.COMPLETED, None)
+    assert world.observer.names.count("delivery.failed") == 3
+    assert world.observer.names.count("delivery.caught_up") == 1

@@ -9,6 +9,7 @@ REACTIONS = {
     "InvalidInput": "invalid_input",
     "Unavailable": "unavailable",
     "Refused": "refused",
+    "StillNeeded": "still_needed",
     "LeaseLost": "lease_lost",
     "OutcomeUnknown": "outcome_unknown",
     "IllegalTransition": "illegal_transition",

@@ -10,11 +10,19 @@ from executor_core.ddl import drop_index
 from executor_core.errors import IllegalTransition
 from executor_core.lifecycle import TERMINAL_PHASES, TRANSITIONS, Event, Phase
 from executor_core.messages import Draft
-from executor_core.model import ExecutionStatus, FailReason, RollbackRecord, RollbackStatus, RollbackType
+from executor_core.model import (
+    ExecutionStatus,
+    FailReason,
+    RollbackRecord,
+    RollbackStatus,
+    RollbackType,
+    VerificationStatus,
+)
 from executor_core.moves import moved, refused_by_scope
 from executor_core.pacing import Pacing
 from executor_core.ports import MessageKind
 from executor_core.state import RunState, Stop, WindowPlan
+from executor_core.verdict import Verdict
 
 PENDING = RollbackRecord(
     execution_run_id=RUN_ID,
@@ -68,6 +76,7 @@ TOLD = {
     (Phase.BUILDING, Event.ONLINE_BUILD_REFUSED): ["build_failed", *MANUAL],
     (Phase.BUILDING, Event.PERSON_NEEDED): MANUAL,
     (Phase.BUILDING, Event.KILL_SWITCH_ENGAGED): ["kill_switch_engaged"],
+    (Phase.BUILDING, Event.BUILD_OVERDUE): ["build_overdue"],
     (Phase.STOPPING_BUILD, Event.BUILD_STOPPED): ["build_stopped", *FAILED],
     (Phase.STOPPING_BUILD, Event.BUILD_FINISHED): ["index_added", "rollback_started"],
     (Phase.STOPPING_BUILD, Event.PERSON_NEEDED): MANUAL,
@@ -84,7 +93,7 @@ TOLD = {
     (Phase.DRAINING, Event.PERSON_NEEDED): MANUAL,
     (Phase.PUBLISHING, Event.KILL_SWITCH_ENGAGED): ["kill_switch_engaged", "rollback_started"],
     (Phase.PUBLISHING, Event.INDEX_PUBLISHED): ["index_published"],
-    (Phase.PUBLISHING, Event.INDEX_UNUSED): ["rollback_started"],
+    (Phase.PUBLISHING, Event.INDEX_UNUSED): ["verification_completed", "rollback_started"],
     (Phase.PUBLISHING, Event.PUBLISH_FAILED): ["rollback_started"],
     (Phase.PUBLISHING, Event.INDEX_LOST): FAILED,
     (Phase.PUBLISHING, Event.PERSON_NEEDED): MANUAL,
@@ -331,6 +340,15 @@ def test_the_stop_of_a_move_takes_the_place_of_the_one_on_record() -> None:
 def test_no_rollback_begins_without_a_reason() -> None:
     with pytest.raises(AssertionError, match="begins a rollback without a reason"):
         after_move(before(Phase.WATCHING), Move(event=Event.VERIFICATION_FAILED))
+    with pytest.raises(AssertionError, match="taken back for a reason"):
+        after_move(before(Phase.PUBLISHING), Move(event=Event.INDEX_UNUSED))
+
+
+def test_an_index_that_nobody_would_use_has_failed_its_verification() -> None:
+    draft = after_move(before(Phase.PUBLISHING), a_move(Event.INDEX_UNUSED))
+    sentence = stop(FailReason.VERIFICATION_FAILED).sentence
+    assert draft.state.verdict == Verdict(status=VerificationStatus.FAILED, message=sentence)
+    assert draft.messages[0].body["details"].items() >= {"verification_status": "failed", "message": sentence}.items()
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Durations as policy, and pure backoff."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -31,6 +32,7 @@ MAY_BE_ZERO = [
     "extended_window",
     "settle",
     "kill_switch_trust",
+    "commit_lock_wait",
     "build_patience",
     "rollback_patience",
     "outage_patience",
@@ -43,6 +45,24 @@ def test_what_can_be_turned_off_may_be_zero_but_not_negative(name: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         Pacing(**{name: seconds(-1)})
     assert str(refused.value) == f"the {name.replace('_', ' ')} must not be negative"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"build_tries": 0}, "a build must be tried at least once"),
+        ({"build_limit": seconds(0)}, "the build limit must be longer than zero"),
+        ({"end_idle_transactions": seconds(0.5)}, "idle for a second at least"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(wrong: dict[str, Any], why: str) -> None:
+    with pytest.raises(InvalidInput, match=why):
+        Pacing(**wrong)
+
+
+def test_nobody_is_ended_and_no_build_is_stopped_unless_the_operator_says_so() -> None:
+    assert (Pacing().end_idle_transactions, Pacing().build_limit) == (None, None)
+    assert Pacing(end_idle_transactions=seconds(1), build_limit=seconds(1), build_tries=1).build_tries == 1
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ from executor_core.actions import (
     WatchBuild,
 )
 from executor_core.ddl import Marker
-from executor_core.errors import OutcomeUnknown, Refused, Unavailable
+from executor_core.errors import OutcomeUnknown, Refused, StillNeeded, Unavailable
 from executor_core.kill_switch import KillSwitchAnswer, KillSwitchReading
 from executor_core.lifecycle import TERMINAL_PHASES, TRANSITIONS, Event, Phase
 from executor_core.look import Sight
@@ -58,6 +58,7 @@ from executor_core.model import ExecutionStatus, FailReason, VerificationStatus
 from executor_core.moves import moved
 from executor_core.pacing import Pacing
 from executor_core.planner import next_action
+from executor_core.progress import Progress
 from executor_core.state import RunState, Stop, WindowKind
 from executor_core.target import BuildOutcome, BuildReport, TargetFacts
 from executor_core.verdict import Verdict
@@ -562,6 +563,51 @@ def test_a_table_that_stays_busy_is_given_up(facts: TargetFacts, report: BuildRe
     assert ended == failed(text if number is None else f"error {number}: {text}", number)
 
 
+def test_a_build_is_tried_only_so_often() -> None:
+    facts, report, why = BUSY[1]
+    sight = Sight(kill_switch=OFF, target=facts, build=report)
+    there = in_phase(Phase.BUILDING, give_up_at=after(60), tries=2)
+    assert decide(there, sight, pacing=Pacing(build_tries=4)) == Postpone(why)
+    assert move(there, sight, pacing=Pacing(build_tries=3)) == failed(f"given up after 3 tries: {why}")
+
+
+LIMITED = Pacing(build_limit=seconds(100))
+
+
+@pytest.mark.parametrize(
+    ("begun_s_ago", "progress", "reason"),
+    [
+        (101, None, "the build has taken longer than 0:01:40"),
+        (30, 0.1, "the build would take much longer than 0:01:40: after 0:00:30, 10% of it was done"),
+    ],
+    ids=["it has", "it would"],
+)
+@pytest.mark.parametrize("building", [True, False], ids=["of this process", "of a dead worker"])
+def test_a_build_that_takes_too_long_is_stopped(
+    begun_s_ago: float, progress: float | None, reason: str, building: bool
+) -> None:
+    begun = after(-begun_s_ago)
+    seen = None if progress is None else Progress(first_at=begun, first=0.0, at=NOON, done=progress)
+    sight = Sight(kill_switch=OFF, building=building, target=ORPHAN_RUNS, progress=seen)
+    assert move(in_phase(Phase.BUILDING, build_begun_at=begun), sight, pacing=LIMITED) == Move(
+        event=Event.BUILD_OVERDUE,
+        stop=Stop(reason=FailReason.EXECUTION_ERROR, sentence=reason),
+        error_message=reason,
+        details={"reason": reason},
+    )
+
+
+@pytest.mark.parametrize(
+    ("begun_at", "done", "pacing"),
+    [(after(-99), 0.9, LIMITED), (None, 0.1, LIMITED), (after(-9999), 0.1, PACING), (after(-99), None, LIMITED)],
+    ids=["in time", "whose beginning nobody knows", "without a limit", "whose progress nobody tells"],
+)
+def test_any_other_build_goes_on(begun_at: datetime | None, done: float | None, pacing: Pacing) -> None:
+    seen = None if done is None else Progress(first_at=after(-60), first=0.0, at=NOON, done=done)
+    sight = Sight(kill_switch=OFF, building=True, progress=seen)
+    assert decide(in_phase(Phase.BUILDING, build_begun_at=begun_at), sight, pacing=pacing) == WatchBuild()
+
+
 # --- stopping a build ------------------------------------------------------------------------------------------------
 
 
@@ -592,8 +638,16 @@ def test_a_build_that_left_nothing_behind_was_stopped(facts: TargetFacts) -> Non
     assert move(in_phase(Phase.STOPPING_BUILD), Sight(target=facts)) == Move(
         event=Event.BUILD_STOPPED,
         fail_reason=FailReason.KILL_SWITCH,
-        message="The build was stopped and left no index behind: somebody said so.",
+        message="The build was stopped within 0.0 s and left no index and no lock behind: somebody said so.",
+        details={"stopped_within_s": 0.0, "index_is_there": False, "lock_is_held": False},
     )
+
+
+def test_a_stop_tells_how_long_it_took() -> None:
+    stopped = move(in_phase(Phase.STOPPING_BUILD, stopping_since=after(-1.25)), Sight(target=CLEAR))
+    assert stopped.details["stopped_within_s"] == 1.25
+    assert stopped.message is not None
+    assert "within 1.2 s" in stopped.message
 
 
 def test_a_build_is_only_stopped_for_a_reason() -> None:
@@ -705,19 +759,19 @@ def hidden_sight(**changes: Any) -> Sight:
 @pytest.mark.parametrize(
     ("remaining", "drained_at"), [(None, None), (None, NOON), ({"7": "t"}, after(-1)), ({"7": "t"}, after(1))]
 )
-def test_open_transactions_are_looked_at_once_a_second(
+def test_open_transactions_are_looked_at_twice_a_second(
     remaining: dict[str, str] | None, drained_at: datetime | None
 ) -> None:
     assert decide(draining(remaining), hidden_sight(drained_at=drained_at)) == Drain()
 
 
 def test_transactions_that_are_left_are_waited_for() -> None:
-    assert decide(draining({"7": "t"}), hidden_sight(drained_at=after(-0.25))) == Wait(after(0.75))
+    assert decide(draining({"7": "t"}), hidden_sight(drained_at=after(-0.2))) == Wait(after(0.3))
 
 
 def test_but_no_longer_than_to_the_next_look_at_the_switch() -> None:
-    sight = hidden_sight(drained_at=NOON, kill_switch=replace(OFF, at=after(-4.5)))
-    assert decide(draining({"7": "t"}), sight) == Wait(after(0.5))
+    sight = hidden_sight(drained_at=NOON, kill_switch=replace(OFF, at=after(-4.8)))
+    assert decide(draining({"7": "t"}), sight) == Wait(after(0.2))
 
 
 @pytest.mark.parametrize("facts", [WITH_HIDDEN, WITH_OURS], ids=["none is left", "somebody has published it"])
@@ -767,8 +821,9 @@ def test_transactions_that_cannot_be_seen_any_more_cost_the_index() -> None:
         (False, NOON, None),
         (False, after(-10), after(9)),
         (False, after(1), after(9)),
+        (False, after(-1), NOON),
     ],
-    ids=["never", "by another phase", "by another process", "before a restart", "due again", "clock set back"],
+    ids=["never", "by another phase", "by another process", "before a restart", "due again", "set back", "at the end"],
 )
 def test_the_optimizer_is_asked_before_the_publication(
     useful: bool | None, asked_at: datetime | None, give_up_at: datetime | None
@@ -788,7 +843,7 @@ def test_a_useful_index_is_published() -> None:
 
 
 def test_an_index_that_nobody_would_use_is_taken_back() -> None:
-    decided = move(in_phase(Phase.PUBLISHING, useful=False, give_up_at=NOON), hidden_sight(foreseen_at=after(-5)))
+    decided = move(in_phase(Phase.PUBLISHING, useful=False, give_up_at=NOON), hidden_sight(foreseen_at=NOON))
     assert (decided.event, decided.error_message) == (Event.INDEX_UNUSED, None)
     assert decided.stop is not None
     assert decided.stop.reason is FailReason.VERIFICATION_FAILED
@@ -950,24 +1005,39 @@ def test_a_drop_that_may_succeed_next_time_is_tried_again(error: Any, give_up_at
 @pytest.mark.parametrize(
     ("error", "give_up_at", "text"),
     [
-        (Refused("needed by a foreign key", number=1553), None, "error 1553: needed by a foreign key"),
+        (Refused("denied", number=1142), None, "error 1142: denied"),
         (Refused("it is not ours"), after(60), "it is not ours"),
         (Unavailable("busy"), NOON, "busy"),
         (OutcomeUnknown("cut off"), after(-1), "cut off"),
     ],
     ids=["refused", "refused by the adapter", "busy for too long", "unknown for too long"],
 )
+@pytest.mark.parametrize(
+    ("facts", "seen"),
+    [(WITH_OURS, "still used by queries"), (WITH_HIDDEN, "hidden from the optimizer, so that no query uses it")],
+    ids=["visible", "hidden"],
+)
 def test_a_drop_that_fails_for_good_leaves_word_for_a_person(
-    error: Any, give_up_at: datetime | None, text: str
+    error: Any, give_up_at: datetime | None, text: str, facts: TargetFacts, seen: str
 ) -> None:
     there = in_phase(Phase.ROLLING_BACK, give_up_at=give_up_at)
-    assert move(there, Sight(target=WITH_OURS, drop_error=error)) == Move(
+    assert move(there, Sight(target=facts, drop_error=error)) == Move(
         event=Event.DROP_FAILED,
         fail_reason=FailReason.EXECUTION_ERROR,
         message="The index 'idx_customer' should have been taken back (somebody said so), but dropping it failed and "
-        f"it is still there: {error}. Drop it by hand, with the rollback record's statement.",
+        f"it is still there, {seen}: {error}. Drop it by hand, with the rollback record's statement.",
         error_message=text,
+        details={"visible": facts is WITH_OURS},
     )
+
+
+def test_an_index_that_is_needed_by_now_is_left_to_a_person() -> None:
+    error = StillNeeded("a foreign key needs it", number=1553)
+    decided = move(in_phase(Phase.ROLLING_BACK), Sight(target=WITH_HIDDEN, drop_error=error))
+    assert (decided.event, decided.fail_reason) == (Event.PERSON_NEEDED, FailReason.EXECUTION_ERROR)
+    assert decided.error_message == "error 1553: a foreign key needs it"
+    assert decided.message is not None
+    assert "Give the foreign key that needs it another index, then drop it by hand" in decided.message
 
 
 def test_a_rollback_has_a_reason() -> None:

@@ -38,7 +38,7 @@ def visible(world: FakeWorld) -> bool | None:
 
 
 def published(world: FakeWorld) -> int:
-    return sum("ALTER INDEX" in statement for statement in world.server.statements)
+    return sum(" VISIBLE," in statement for statement in world.server.statements)
 
 
 @contextmanager
@@ -83,15 +83,15 @@ def test_an_old_transaction_delays_the_publication_and_a_young_one_does_not() ->
     assert published(world) == 1
 
 
-def test_open_transactions_are_asked_for_no_faster_than_once_a_second() -> None:
+def test_open_transactions_are_asked_for_no_faster_than_twice_a_second() -> None:
     world = FakeWorld()
     with draining(world) as (process, run):
         looks: list[timedelta] = []
         process.database.on("open_transactions", lambda: looks.append(world.clock.monotonic()))
         until = world.clock.now() + timedelta(seconds=30)
         process.carry(run, until=lambda _: world.clock.now() >= until)
-    assert 15 < len(looks) <= 31
-    assert all(later - sooner >= timedelta(seconds=1) for sooner, later in pairwise(looks))
+    assert 30 < len(looks) <= 61
+    assert all(later - sooner >= timedelta(seconds=0.5) for sooner, later in pairwise(looks))
 
 
 def test_the_after_window_begins_when_the_index_is_published() -> None:
@@ -163,6 +163,27 @@ def test_an_index_that_somebody_drops_while_it_is_hidden_is_lost() -> None:
     assert end(process.carry(run)) == (ExecutionStatus.FAILED, FailReason.VERIFICATION_FAILED)
 
 
+def test_an_idle_transaction_is_ended_where_the_operator_wants_that_and_is_named() -> None:
+    world = FakeWorld()
+    rules = replace(SHORT, pacing=replace(SHORT.pacing, end_idle_transactions=timedelta(minutes=1)))
+    with draining(world, rules) as (process, run):
+        assert end(process.carry(run)) == (ExecutionStatus.COMPLETED, None)
+    (told,) = [entry for entry in world.control_plane.audit if entry["action"] == "idle_transaction_ended"]
+    assert "app@localhost" in told["details"]["session"]
+    assert told["details"]["idle_for_at_least_s"] == 60
+
+
+def test_a_transaction_that_cannot_be_ended_is_waited_for() -> None:
+    world = FakeWorld()
+    rules = replace(SHORT, pacing=replace(SHORT.pacing, end_idle_transactions=timedelta(minutes=1)))
+    with draining(world, rules) as (process, run):
+        process.database.fail("end_idle_transactions", Unavailable("too busy"))
+        until = world.clock.now() + timedelta(minutes=3)
+        process.carry(run, until=lambda _: world.clock.now() >= until)
+    assert end(process.carry(run)) == (ExecutionStatus.COMPLETED, None)
+    assert "idle_transaction_ended" not in world.control_plane.actions(RunId(run.id))
+
+
 # --- publishing ------------------------------------------------------------------------------------------------------
 
 
@@ -223,6 +244,7 @@ def test_an_index_that_no_statement_would_use_is_never_published() -> None:
     assert end(step) == (ExecutionStatus.ROLLED_BACK, FailReason.VERIFICATION_FAILED)
     assert isinstance(step, Finished)
     assert "an index that nobody uses only costs" in str(step.state.message)
+    assert step.state.verdict is not None
     assert published(world) == 0
 
 
@@ -268,10 +290,53 @@ def test_statements_that_ran_too_rarely_to_be_judged_speak_against_nothing() -> 
     assert published(world) == 1
 
 
-def test_an_index_of_a_run_that_names_no_digests_is_not_judged_by_plans() -> None:
+def test_statements_that_ran_too_rarely_since_the_build_speak_against_nothing() -> None:
     world = FakeWorld()
-    run = useless(world, NO_PLANS_BUT_OURS).model_copy(update={"query_digests": ()})
+    run = useless(world)
+    process = Process(world, rules=SHORT)
+    process.carry(run, until=entered(Phase.BUILDING))
+    world.server.add_query(replace(NO_PLANS_BUT_OURS, per_second=0.05))
+    assert end(process.carry(run)) == (ExecutionStatus.COMPLETED, None)
+    assert published(world) == 1
+
+
+def test_one_statement_that_cannot_be_explained_may_be_the_one_that_the_index_is_for() -> None:
+    world = FakeWorld()
+    run = useless(world)
+    other = replace(NO_PLANS_BUT_OURS, text="SELECT * FROM `orders` WHERE `kind` = ?", explainable=False)
+    world.server.add_query(other)
+    run = run.model_copy(update={"query_digests": (*run.query_digests, other.digest)})
     assert isinstance(Process(world, rules=SHORT).carry(run), Finished)
+    assert published(world) == 1
+
+
+@pytest.mark.parametrize("columns", ["customer_id", "status"])
+def test_without_digests_of_the_run_nothing_speaks_against_the_index(columns: str) -> None:
+    world = FakeWorld()
+    run = world.run(columns).model_copy(update={"query_digests": ()})
+    assert isinstance(Process(world, rules=SHORT).carry(run), Finished)
+    assert published(world) == 1
+
+
+def test_without_counters_since_the_build_nothing_speaks_against_the_index() -> None:
+    world = FakeWorld()
+    run = useless(world)
+    process = Process(world, rules=SHORT)
+    process.carry(run, until=entered(Phase.BUILDING))
+    process.database.fail("snapshot", Unavailable("too busy"))
+    process.carry(run, until=entered(Phase.WATCHING))
+    process.database.faults.heal()
+    assert end(process.carry(run)) == (ExecutionStatus.COMPLETED, None)
+    assert published(world) == 1
+
+
+def test_a_server_that_cannot_be_read_while_the_index_is_hidden_speaks_against_nothing() -> None:
+    world = FakeWorld()
+    run = useless(world)
+    process = Process(world, rules=SHORT)
+    process.carry(run, until=lambda step: step.state.useful is False)
+    process.database.fail("plans_using", Unavailable("too busy"))
+    assert isinstance(process.carry(run), Finished)
     assert published(world) == 1
 
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import pytest
 
 from executor_core.ddl import Marker
-from executor_core.errors import Refused, Unavailable
+from executor_core.errors import Refused, StillNeeded, Unavailable
 from executor_core.index_definition import IndexDefinition, KeyPart, parse_index_definition
 from executor_core.metrics import BUCKETS, DigestKey, DigestRole, Snapshot
 from executor_core.model import RunId
@@ -30,6 +30,7 @@ CALLS: Mapping[str, Callable[[TargetDatabase], object]] = {
     "running_change": lambda target: target.running_change(INDEX),
     "drop_index": lambda target: target.drop_index(INDEX, RUN, SHORT),
     "open_transactions": lambda target: target.open_transactions(),
+    "end_idle_transactions": lambda target: target.end_idle_transactions(INDEX, SHORT, []),
     "publish_index": lambda target: target.publish_index(INDEX, RUN, SHORT),
     "choose_digests": lambda target: target.choose_digests(INDEX, []),
     "snapshot": lambda target: target.snapshot(INDEX, []),
@@ -75,6 +76,10 @@ class TargetBench(Protocol):
 
     def open_transaction(self) -> AbstractContextManager[None]:
         """Keeps a transaction open that has a snapshot, and has not touched the table."""
+        ...
+
+    def need_index(self) -> None:
+        """Let a foreign key of the table rely on its index on ``customer_id``."""
         ...
 
     def holding_advisory_lock(self) -> AbstractContextManager[None]:
@@ -371,6 +376,43 @@ class TargetDatabaseContract:
         assert set(bench.indexes()) == {"PRIMARY", "idx_customer"}
         target.drop_index(INDEX, RUN, LONG)
         assert set(bench.indexes()) == {"PRIMARY"}
+
+    def test_an_index_that_is_needed_by_now_stays_out_of_sight(
+        self, bench: TargetBench, target: TargetDatabase, build: Callable[..., BuildReport]
+    ) -> None:
+        build()
+        bench.need_index()
+        for _ in range(2):
+            with pytest.raises(StillNeeded) as error:
+                target.drop_index(INDEX, RUN, LONG)
+            assert error.value.number is not None
+            assert self.visible(target) is False
+
+    # --- others in our way
+
+    def test_a_transaction_that_was_idle_for_long_is_ended_when_it_is_in_our_way(
+        self, bench: TargetBench, target: TargetDatabase
+    ) -> None:
+        before = set(target.open_transactions())
+        with bench.open_transaction():
+            (one,) = set(target.open_transactions()) - before
+            bench.wait(timedelta(seconds=2.2))
+            assert target.end_idle_transactions(INDEX, LONG, [one]) == []
+            assert target.end_idle_transactions(INDEX, SHORT, []) == []
+            (words,) = target.end_idle_transactions(INDEX, SHORT, [one])
+            assert "idle for" in words
+            bench.wait(timedelta(seconds=1.2))
+            assert one not in target.open_transactions()
+            assert target.end_idle_transactions(INDEX, SHORT, [one]) == []
+
+    def test_what_keeps_the_tables_lock_is_in_our_way_as_far_as_it_is_seen(
+        self, bench: TargetBench, target: TargetDatabase, build: Callable[..., BuildReport]
+    ) -> None:
+        with bench.holding_lock():
+            bench.wait(timedelta(seconds=2.2))
+            ended = target.end_idle_transactions(INDEX, SHORT, [])
+            bench.wait(timedelta(milliseconds=500))
+            assert build(lock_wait=SHORT).outcome is (BuildOutcome.DONE if ended else BuildOutcome.BUSY)
 
     # --- staged exposure
 

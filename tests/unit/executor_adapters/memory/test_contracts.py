@@ -127,6 +127,7 @@ class FakeDatabaseBench:
             "running_change",
             "drop_index",
             "open_transactions",
+            "end_idle_transactions",
             "publish_index",
             "choose_digests",
             "snapshot",
@@ -151,6 +152,9 @@ class FakeDatabaseBench:
     def open_transaction(self) -> Iterator[None]:
         with self.server.open_transaction():
             yield
+
+    def need_index(self) -> None:
+        self.server.needed.add("idx_customer")
 
     def holding_advisory_lock(self) -> AbstractContextManager[None]:
         return self.server.holding_advisory_lock("orders")

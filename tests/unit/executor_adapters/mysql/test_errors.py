@@ -3,7 +3,7 @@
 import pytest
 
 from executor_adapters.mysql.errors import BUILD_OUTCOMES, REACTIONS, Reaction, StatementFailed, reaction
-from executor_core.errors import OutcomeUnknown, Refused, Unavailable
+from executor_core.errors import OutcomeUnknown, Refused, StillNeeded, Unavailable
 from executor_core.target import BuildOutcome
 
 EXPECTED = {
@@ -14,6 +14,7 @@ EXPECTED = {
     Reaction.NOT_ONLINE: (BuildOutcome.NOT_ONLINE, Refused, Refused),
     Reaction.NAME_TAKEN: (BuildOutcome.NAME_TAKEN, Refused, Refused),
     Reaction.GONE: (BuildOutcome.REFUSED, Refused, Refused),
+    Reaction.NEEDED: (BuildOutcome.REFUSED, Refused, StillNeeded),
     Reaction.REFUSED: (BuildOutcome.REFUSED, Refused, Refused),
 }
 
@@ -31,7 +32,6 @@ EXPECTED = {
         (1062, Reaction.REFUSED),
         (1142, Reaction.REFUSED),
         (1290, Reaction.REFUSED),
-        (1553, Reaction.REFUSED),
         (1799, Reaction.REFUSED),
         (3999, Reaction.REFUSED),
     ],
@@ -51,6 +51,7 @@ def test_every_number_has_its_reaction_outcome_and_error(number, expected):
         (1205, Reaction.BUSY),
         (1061, Reaction.NAME_TAKEN),
         (1091, Reaction.GONE),
+        (1553, Reaction.NEEDED),
         (1317, Reaction.STOPPED),
         (1845, Reaction.NOT_ONLINE),
         (1846, Reaction.NOT_ONLINE),

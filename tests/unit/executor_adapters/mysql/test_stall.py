@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from executor_adapters.mysql.stall import CEILING, Sample, StallWatch, Tolerance, Waiter
+from executor_adapters.mysql.stall import Sample, StallWatch, Tolerance, Waiter
 
 BUDGET = timedelta(milliseconds=250)
+CEILING = timedelta(milliseconds=500)
 APP, OTHER = Waiter(7, 1), Waiter(8, 1)
 
 
@@ -21,7 +22,7 @@ def sample(at: float, *queue: Waiter, waiting: bool = True) -> Sample:
 
 
 def watch(budget: timedelta = BUDGET) -> StallWatch:
-    return StallWatch(Tolerance(budget=budget))
+    return StallWatch(Tolerance(budget=budget, ceiling=CEILING))
 
 
 def test_nobody_waits() -> None:
@@ -62,7 +63,7 @@ def test_a_long_build_is_worth_a_longer_wait_at_its_commit_up_to_the_ceiling() -
     overdue = one.judge(sample(40_401, APP))
     assert overdue is not None
     assert overdue.allowed == ms(400)
-    assert Tolerance(budget=BUDGET).at_commit(timedelta(hours=3)) == CEILING
+    assert Tolerance(budget=BUDGET, ceiling=CEILING).at_commit(timedelta(hours=3)) == CEILING
 
 
 def test_waiting_is_no_work() -> None:
@@ -82,7 +83,7 @@ def test_a_long_build_is_worth_nothing_to_those_who_would_wait_for_its_rest() ->
 
 
 def test_a_budget_above_the_ceiling_is_kept() -> None:
-    assert Tolerance(budget=timedelta(seconds=5)).at_commit(timedelta(hours=3)) == timedelta(seconds=5)
+    assert Tolerance(budget=timedelta(seconds=5), ceiling=CEILING).at_commit(timedelta(hours=3)) == timedelta(seconds=5)
 
 
 BUDGETS = st.timedeltas(ms(1), timedelta(minutes=1))
@@ -128,5 +129,5 @@ def _there_since(seen: list[Sample], waiter: Waiter) -> timedelta:
 
 @given(budget=BUDGETS, work=st.timedeltas(timedelta(), timedelta(days=2)), more=st.timedeltas(timedelta(), ms(9999)))
 def test_more_work_never_shortens_what_is_allowed(budget: timedelta, work: timedelta, more: timedelta) -> None:
-    tolerance = Tolerance(budget=budget)
+    tolerance = Tolerance(budget=budget, ceiling=CEILING)
     assert budget <= tolerance.at_commit(work) <= tolerance.at_commit(work + more) <= max(budget, CEILING)

@@ -1,8 +1,8 @@
 """Open transactions: what is asked of each family, and when an answer is believed."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from executor_adapters.mysql.flavor import MARIADB, MYSQL, Dialect
 from executor_adapters.mysql.transactions import TRIES, can_be_seen, open_transactions
 from executor_core.errors import Refused, Unavailable
 
-NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+_LOOK = re.compile(r"^/\* look of [0-9.]+ s \*/")
 OURS = ("9@now", "executor", "here", 9, "REPEATABLE READ", 0, 1)
 OURS_OF_BEFORE = ("9@then", "executor", "here", 9, "REPEATABLE READ", 5, 0)
 THEIRS = ("7@then", "app", "web", 7, "REPEATABLE READ", 40, 0)
@@ -28,15 +28,17 @@ class ScriptedConnection:
     probe: Any = 1
     connection_id: int = 9
     asked: list[str] = field(default_factory=list)
+    looks: set[str] = field(default_factory=set)
+    """The looks that can be told apart."""
 
     def row(self, sql: str, *_: object) -> Any:
-        if sql == "SELECT NOW()":
-            return (NOW,)
         if isinstance(self.probe, StatementFailed):
             raise self.probe
         return (self.probe,)
 
     def rows(self, sql: str, *_: object) -> Any:
+        sql, looks = _LOOK.subn("", sql, count=1)
+        self.looks.update(looks * [sql])
         self.asked.append(sql.split()[0])
         if not sql.strip().startswith("SELECT"):
             return []
@@ -73,6 +75,7 @@ def test_mariadb_is_believed_when_it_shows_our_own_snapshot() -> None:
     connection: Any = ScriptedConnection(MARIADB, [[], [OURS_OF_BEFORE, THEIRS], [OURS, THEIRS]])
     assert list(open_transactions(connection, FakeClock())) == ["7@then"]
     assert connection.asked == ["START", "SELECT", "SELECT", "SELECT", "ROLLBACK"]
+    assert len(connection.looks) == 3
 
 
 def test_mariadb_that_never_shows_it_is_unavailable() -> None:

@@ -1,0 +1,36 @@
+"""How a build gets on, and when it would be done: from two looks at its progress, a straight line."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+LEAST_SEEN = timedelta(seconds=5)
+LEAST_DONE = 0.02
+"""Looks that are closer than this, in time or in progress, tell nothing of what is to come."""
+MARGIN = 1.5
+"""By how much a forecast has to break a limit: a server's estimates move a little from stage to stage."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """Two looks at a build: the first one, and the latest. Progress is from 0 to 1."""
+
+    first_at: datetime
+    first: float
+    at: datetime
+    done: float
+
+    def seen(self, at: datetime, done: float) -> "Progress":
+        """This progress, with a later look."""
+        return Progress(first_at=self.first_at, first=self.first, at=at, done=done)
+
+    def expected_end(self) -> datetime | None:
+        """When the build would be done at the pace so far; None where that can't be told yet."""
+        seen, gained = self.at - self.first_at, self.done - self.first
+        if seen < LEAST_SEEN or gained < LEAST_DONE:
+            return None
+        return self.at + seen * ((1.0 - self.done) / gained)
+
+    def would_break(self, limit: timedelta, begun_at: datetime) -> bool:
+        """Whether a build that began at `begun_at` would clearly take longer than `limit`."""
+        end = self.expected_end()
+        return end is not None and end - begun_at > limit * MARGIN
