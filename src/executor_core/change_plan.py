@@ -9,7 +9,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from executor_core.ddl import Marker, add_index, drop_index, publish_index
+from executor_core.ddl import Marker, add_index, drop_index, hide_index, publish_index
 from executor_core.errors import InvalidInput
 from executor_core.exposure import Exposure, is_hidden
 from executor_core.finding import Case, Finding, Severity
@@ -44,10 +44,14 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statements:
-    """What would be sent. `publish` is None where the index is visible as soon as it is built."""
+    """What would be sent. `publish` is None where the index is visible as soon as it is built.
+
+    A rollback first hides an index that is visible, where the account and the server can, and then drops it.
+    """
 
     build: str
     publish: str | None
+    hide: str
     rollback: str
 
 
@@ -83,7 +87,9 @@ class ChangePlan:
             "table_name": self.run.table_name,
             "index_name": self.run.index_name,
             "exposure": self.exposure,
-            "sql": None if sql is None else {"build": sql.build, "publish": sql.publish, "rollback": sql.rollback},
+            "sql": None
+            if sql is None
+            else {"build": sql.build, "publish": sql.publish, "hide": sql.hide, "rollback": sql.rollback},
             "forecast": None if expected is None else _forecast_as_json(expected),
             "findings": [
                 {
@@ -161,6 +167,7 @@ def plan_change(
         statements=Statements(
             build=add_index(schema_name, index, Marker(run_id, 1), hidden_on=flavor if hidden else None),
             publish=publish_index(schema_name, index.table_name, index.index_name, flavor) if hidden else None,
+            hide=hide_index(schema_name, index.table_name, index.index_name, flavor),
             rollback=drop_index(schema_name, index.table_name, index.index_name),
         ),
         forecast=forecast(facts, index),

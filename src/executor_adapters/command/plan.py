@@ -55,7 +55,8 @@ def describe(planned: ChangePlan) -> str:
         lines.append(f"  build:    {planned.statements.build}")
         if planned.statements.publish is not None:
             lines.append(f"  publish:  {planned.statements.publish}")
-        lines.append(f"  rollback: {planned.statements.rollback}")
+        lines.append(f"  rollback: {planned.statements.hide}")
+        lines.append(f"            {planned.statements.rollback}")
     if planned.forecast is not None:
         lines.append(f"  expected: {_expected(planned.forecast)}")
     return "\n".join(lines) + "\n"

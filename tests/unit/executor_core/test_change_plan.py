@@ -99,7 +99,7 @@ def test_a_plan_as_json_is_one_document_of_plain_values() -> None:
         ("busy", False),
     ]
     assert (document["id"], document["outlook"], document["status"]) == ("run-1", "run", None)
-    assert set(document["sql"]) == {"build", "publish", "rollback"}
+    assert set(document["sql"]) == {"build", "publish", "hide", "rollback"}
     assert document["forecast"]["index_bytes"] > 0
     assert document["table"] == {"rows": 200_000, "data_bytes": 30_000_000}
     assert document["server"] == {"flavor": "mysql", "version": "9.7.4"}
@@ -157,7 +157,8 @@ def test_the_run_sends_the_statements_of_its_plan() -> None:
     while isinstance(step := engine.advance(asked), Waiting):
         world.clock.wait(step.until - world.clock.now())
     assert plan.statements is not None
-    assert world.server.statements == [plan.statements.build, plan.statements.publish, plan.statements.rollback]
+    sql = plan.statements
+    assert world.server.statements == [sql.build, sql.publish, sql.hide, sql.rollback]
 
 
 @pytest.mark.parametrize(

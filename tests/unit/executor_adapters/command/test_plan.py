@@ -32,9 +32,10 @@ def test_a_plan_for_people_has_everything_that_matters() -> None:
     assert lines[3] == "  exposure: staged"
     assert lines[4].startswith("  build:    ALTER TABLE `shop`.`orders` ADD INDEX")
     assert lines[5].startswith("  publish:  ALTER TABLE `shop`.`orders` ALTER INDEX")
-    assert lines[6].startswith("  rollback: ALTER TABLE `shop`.`orders` DROP INDEX")
-    assert lines[7].startswith("  expected: an index of ")
-    assert " of writes logged meanwhile" in lines[7]
+    assert lines[6].startswith("  rollback: ALTER TABLE `shop`.`orders` ALTER INDEX")
+    assert lines[7].startswith("            ALTER TABLE `shop`.`orders` DROP INDEX")
+    assert lines[8].startswith("  expected: an index of ")
+    assert " of writes logged meanwhile" in lines[8]
 
 
 @pytest.mark.parametrize(
