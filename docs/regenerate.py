@@ -3,7 +3,8 @@
 import ast
 from pathlib import Path
 
-from executor_core.lifecycle import state_diagram
+from executor_core.lifecycle import Phase, state_diagram
+from executor_core.preflight import CHECKS
 from executor_core.reconciliation import reconciliation_table
 
 ROOT = Path(__file__).parents[1]
@@ -16,8 +17,19 @@ def generated_parts() -> dict[Path, dict[str, str]]:
     return {
         ROOT / "README.md": {"state diagram": f"```mermaid\n{state_diagram()}\n```\n"},
         ROOT / "docs" / "architecture.md": maps,
+        ROOT / "docs" / "preflight.md": {"list of checks": list_of_checks()},
         ROOT / "docs" / "reconciliation.md": {"table": reconciliation_table()},
     }
+
+
+def list_of_checks() -> str:
+    """Return a table of the checks before a run, in their order."""
+    head = ["| code | severity | what it is about |", "|---|---|---|"]
+    rows = [
+        f"| `{check.code}` | {check.severity.replace('_', ' ')} | {check.what.replace('``', '`')} |"
+        for check in CHECKS[Phase.CHECKING]
+    ]
+    return "\n".join([*head, *rows]) + "\n"
 
 
 def with_parts(document: str, parts: dict[str, str]) -> str:

@@ -57,6 +57,10 @@ def _exposure(settings: Settings) -> Exposure:
     return settings.exposure
 
 
+def _waived(settings: Settings) -> frozenset[str]:
+    return settings.waive
+
+
 def _build_memory(settings: Settings) -> int:
     return settings.build_memory
 
@@ -104,6 +108,7 @@ class Production(containers.DeclarativeContainer):
     pacing: providers.Provider[Pacing] = providers.Callable(Settings.pacing, settings)
     verification: providers.Provider[Policy] = providers.ThreadSafeSingleton(Policy)
     exposure: providers.Provider[Exposure] = providers.Callable(_exposure, settings)
+    waived: providers.Provider[frozenset[str]] = providers.Callable(_waived, settings)
     build_memory: providers.Provider[int] = providers.Callable(_build_memory, settings)
     builds_per_instance: providers.Provider[int] = providers.Callable(_builds_per_instance, settings)
     rules: providers.Provider[Rules] = providers.ThreadSafeSingleton(
@@ -111,6 +116,7 @@ class Production(containers.DeclarativeContainer):
         pacing=pacing,
         build_memory=build_memory,
         exposure=exposure,
+        waived=waived,
         verification=verification,
         builds_per_instance=builds_per_instance,
     )
@@ -134,6 +140,19 @@ def production(settings: Settings, *observers: Observer) -> Generator[Production
         for part in (container.journal(), container.control_plane(), container.connections(), container.lease_keeper()):
             opened.callback(part.close)
         yield container
+
+
+@contextmanager
+def targets_of(settings: Settings) -> Generator[Connections]:
+    """Wire the databases alone, for a command that looks and changes nothing; close what was opened afterwards.
+
+    Raises `InvalidInput` for settings that can't be used; connects to nothing yet.
+    """
+    connections = _connections(settings, SystemClock())
+    try:
+        yield connections
+    finally:
+        connections.close()
 
 
 class InMemory(containers.DeclarativeContainer):

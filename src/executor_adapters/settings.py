@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from executor_adapters.durations import parse_duration
 from executor_core.carrying import Rules
 from executor_core.errors import InvalidInput
 from executor_core.exposure import Exposure
 from executor_core.pacing import Pacing
+from executor_core.preflight import waived
 
 
 def _duration(value: Any) -> timedelta:
@@ -33,6 +34,17 @@ def _duration(value: Any) -> timedelta:
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
+
+
+def _waivers(value: Any) -> frozenset[str]:
+    codes: list[str] = value.split(",") if isinstance(value, str) else [*value]
+    try:
+        return waived(code.strip() for code in codes if code.strip())
+    except InvalidInput as error:
+        raise ValueError(str(error)) from None
+
+
+Waivers = Annotated[frozenset[str], NoDecode, BeforeValidator(_waivers)]
 
 
 def _size(value: Any) -> int:
@@ -83,6 +95,7 @@ class Settings(BaseSettings):
     lock_wait: Duration = Field(_PACING.lock_wait, validation_alias="EXECUTOR_LOCK_WAIT")
     commit_lock_wait: Duration = Field(_PACING.commit_lock_wait, validation_alias="EXECUTOR_COMMIT_LOCK_WAIT")
     exposure: Exposure = Field(Exposure.STAGED, validation_alias="EXECUTOR_EXPOSURE")
+    waive: Waivers = Field(frozenset(), validation_alias="EXECUTOR_WAIVE")
     builds_per_instance: int = Field(1, validation_alias="EXECUTOR_BUILDS_PER_INSTANCE", ge=1)
     build_patience: Duration = Field(_PACING.build_patience, validation_alias="EXECUTOR_BUILD_PATIENCE")
     build_tries: int = Field(_PACING.build_tries, validation_alias="EXECUTOR_BUILD_TRIES")

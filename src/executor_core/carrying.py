@@ -60,6 +60,8 @@ class Rules:
     pacing: Pacing = field(default_factory=Pacing)
     build_memory: int = 16 * 1024 * 1024
     exposure: Exposure = Exposure.STAGED
+    waived: frozenset[str] = frozenset()
+    """The codes of the warnings that are not to be heeded; they are audited as waived."""
     verification: Policy = field(default_factory=Policy)
     builds_per_instance: int = 1
 

@@ -4,7 +4,7 @@ Each method takes the run and the action and leaves the run's state stored; it r
 more can be done before it, or None when the planner may be asked again at once.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from types import MappingProxyType
@@ -16,7 +16,8 @@ from executor_core.carrying import Carried, Ports, Rules
 from executor_core.ddl import Marker, add_index, advisory_lock
 from executor_core.errors import ExecutorError, OutcomeUnknown, Refused, StillNeeded, Unavailable
 from executor_core.evidence import Evidence, EvidenceIndex, EvidenceRun, EvidenceServer
-from executor_core.exposure import exposure_warning, is_hidden
+from executor_core.exposure import is_hidden
+from executor_core.finding import Case
 from executor_core.lifecycle import Event, Phase
 from executor_core.messages import Draft
 from executor_core.metrics import EvidenceError, Snapshot
@@ -24,7 +25,7 @@ from executor_core.model import AuditAction, ConnectionId, VerificationStatus
 from executor_core.moves import moved
 from executor_core.pacing import backoff
 from executor_core.ports import Notice, StillOurs
-from executor_core.preflight import Severity, preflight
+from executor_core.preflight import preflight
 from executor_core.progress import Progress
 from executor_core.state import WindowKind, WindowPlan
 from executor_core.switchboard import look_at_switch
@@ -43,6 +44,8 @@ POSTPONED_AS = MappingProxyType(
         Phase.ROLLING_BACK: AuditAction.ROLLBACK_POSTPONED,
     }
 )
+SURVEYED = frozenset({Phase.CLAIMED, Phase.CHECKING, Phase.BUILDING})
+"""The phases whose next step may rest on a preflight or on the gate before a build."""
 UNDECIDABLE = MappingProxyType(
     {
         "code": "undecidable",
@@ -106,17 +109,18 @@ class Effects:
         if move.event is Event.BUILD_STOPPED:
             self.tell(carried, "build.stopped", **move.details)
 
-    def _warnings(self, carried: Carried) -> list[dict[str, str]]:
-        facts = carried.sight.target
-        if facts is None:
-            raise AssertionError("a preflight passes on what was seen")
-        found = preflight(facts, carried.index, carried.state.run_id)
-        exposed = exposure_warning(self.rules.exposure, facts)
+    def _warnings(self, carried: Carried) -> list[dict[str, Any]]:
         return [
             {"code": finding.code, "sentence": finding.sentence}
-            for finding in (*found, *([] if exposed is None else [exposed]))
-            if finding.severity is Severity.WARNING
+            | ({"waived": True} if finding.code in self.rules.waived else {})
+            for finding in preflight(self._case(carried))
         ]
+
+    def _case(self, carried: Carried) -> Case:
+        facts = carried.sight.target
+        if facts is None:
+            raise AssertionError("checks are made of what was seen")
+        return Case(facts=facts, index=carried.index, run_id=carried.state.run_id, exposure=self.rules.exposure)
 
     # --- looks -------------------------------------------------------------------------------------------------------
 
@@ -140,9 +144,11 @@ class Effects:
         return phase in (Phase.CHECKING, Phase.BUILT) or (phase is Phase.BUILDING and not carried.sight.building)
 
     def inspect(self, carried: Carried) -> datetime | None:
-        """Look at the target."""
+        """Look at the target; where a change may follow, at what goes on around it too."""
         try:
             facts = carried.target.inspect(carried.index)
+            if carried.state.phase in SURVEYED and carried.sight.build is None:
+                facts = replace(facts, surroundings=carried.target.survey(carried.index))
         except (Unavailable, Refused, OutcomeUnknown) as error:
             return self.could_not_look(carried, error)
         carried.sight.target = facts
@@ -232,7 +238,14 @@ class Effects:
     # --- the build ---------------------------------------------------------------------------------------------------
 
     def start_build(self, carried: Carried) -> datetime | None:
-        """Write down that a build begins, then begin it; while it is others' turn on the instance, come back later."""
+        """Write down that a build begins, then begin it; while it is others' turn on the instance, come back later.
+
+        A server that is too busy is taken for a busy table.
+        """
+        for finding in preflight(self._case(carried), Phase.BUILDING):
+            if finding.code not in self.rules.waived:
+                carried.sight.build = BuildReport(outcome=BuildOutcome.BUSY, error=finding.sentence)
+                return None
         facts, state, now = carried.sight.target, carried.state, self.ports.clock.now()
         if facts is None or facts.table is None:
             raise AssertionError("a build begins after a look")

@@ -28,15 +28,18 @@ from executor_core.actions import (
     WatchBuild,
 )
 from executor_core.errors import ExecutorError, Refused, StillNeeded
+from executor_core.finding import Case, Severity
 from executor_core.index_definition import IndexDefinition
 from executor_core.lifecycle import Event, Phase
 from executor_core.look import Sight
 from executor_core.model import FailReason, VerificationStatus
 from executor_core.pacing import Pacing
-from executor_core.preflight import Severity, differences, name_taken, preflight
+from executor_core.postcheck import surprises
+from executor_core.preflight import obstacle, preflight
 from executor_core.reconciliation import Next
 from executor_core.staging import Staged
 from executor_core.state import RunState, Stop, WindowKind, WindowPlan
+from executor_core.table_checks import name_taken
 from executor_core.target import BuildOutcome, BuildReport, IndexFacts
 
 
@@ -96,24 +99,18 @@ class _Plan(Staged):
             return AskKillSwitch()
         if latest.engaged:
             return self.killed(latest)
-        for finding in preflight(facts, self.index, self.state.run_id):
-            if finding.severity is Severity.BLOCKING:
-                return Move(
-                    event=Event.PREFLIGHT_REFUSED,
-                    fail_reason=FailReason.EXECUTION_ERROR,
-                    message=f"Refused before anything was changed: {finding.sentence}",
-                    error_message=finding.sentence,
-                    details={"code": finding.code},
-                )
-            if finding.severity is Severity.PERSON_NEEDED:
-                return Move(
-                    event=Event.PERSON_NEEDED,
-                    fail_reason=FailReason.EXECUTION_ERROR,
-                    message=f"Nothing was changed; a person has to act: {finding.sentence}",
-                    error_message=finding.sentence,
-                    details={"code": finding.code},
-                )
-        return Move(event=Event.PREFLIGHT_PASSED)
+        finding = obstacle(preflight(Case(facts=facts, index=self.index, run_id=self.state.run_id)))
+        if finding is None:
+            return Move(event=Event.PREFLIGHT_PASSED)
+        blocked = finding.severity is Severity.BLOCKING
+        why = "Refused before anything was changed" if blocked else "Nothing was changed; a person has to act"
+        return Move(
+            event=Event.PREFLIGHT_REFUSED if blocked else Event.PERSON_NEEDED,
+            fail_reason=FailReason.EXECUTION_ERROR,
+            message=f"{why}: {finding.sentence}",
+            error_message=finding.sentence,
+            details={"code": finding.code},
+        )
 
     def sample_baseline(self) -> Action:
         """Sample the window before the build; at its end, look once more and pass the gate."""
@@ -289,22 +286,17 @@ class _Plan(Staged):
         if latest.engaged:
             return self.killed(latest)
         built = self.ours(facts)
-        if built is None:
+        if built is None or facts.table is None:
             return self.astray(facts)
-        surprises: tuple[str, ...] = ()
-        if not built.has_parts(self.index):
-            surprises = (f"the index is not the one asked for: {described(built)}",)
-        if self.state.hidden == built.visible:  # without a record of the order it is None, and equal to neither
-            surprises += (f"the index is {'visible' if built.visible else 'hidden'}, and was not ordered so",)
-        if self.state.indexes_before is not None and facts.table is not None:
-            surprises += differences(self.state.indexes_before, facts.table, self.index)
-        if surprises:
-            sentence = f"the build had an effect that was not asked for: {'; '.join(surprises)}"
+        hidden, before = self.state.hidden, self.state.indexes_before
+        found = surprises(built, self.index, hidden=hidden, before=before, table=facts.table)
+        if found:
+            sentence = f"the build had an effect that was not asked for: {'; '.join(found)}"
             return Move(
                 event=Event.POSTCHECK_FAILED,
                 stop=Stop(reason=FailReason.EXECUTION_ERROR, sentence=sentence),
                 error_message=sentence,
-                details={"differences": list(surprises)},
+                details={"differences": list(found)},
             )
         return Move(event=Event.POSTCHECK_PASSED if built.visible else Event.DRAIN_BEGUN)
 
@@ -400,11 +392,6 @@ class _Plan(Staged):
             error_message=_numbered(getattr(error, "number", None), str(error)),
             details={"visible": built.visible},
         )
-
-
-def described(index: IndexFacts) -> str:
-    """An index as people write it."""
-    return f"{index.name} ({', '.join('an expression' if part is None else str(part) for part in index.key_parts)})"
 
 
 def _numbered(number: int | None, text: str) -> str:

@@ -17,6 +17,7 @@ from executor_core.lease import Claim
 from executor_core.metrics import Snapshot
 from executor_core.model import ConnectionId, ExecutionRun, RunId, WorkerId
 from executor_core.state import RunState, WindowKind
+from executor_core.surroundings import Surroundings
 from executor_core.target import BuildOrder, BuildReport, RunningChange, TargetFacts, WatchedDigest
 from executor_core.tenure import Tenure
 
@@ -150,6 +151,14 @@ class TargetDatabase(Protocol):
 
     def inspect(self, index: IndexDefinition) -> TargetFacts:
         """Return the server, the table of `index` with all its indexes, and what holds its advisory lock."""
+        ...
+
+    def survey(self, index: IndexDefinition) -> Surroundings:
+        """Return what goes on around the table of `index`: read when a change is planned, and before it begins.
+
+        What this account may not see, and what this server does not tell, is None; no privilege is needed. Of rows,
+        only the lengths of a few texts are read.
+        """
         ...
 
     def start_build(self, order: BuildOrder, still_ours: StillOurs = unquestioned) -> None:

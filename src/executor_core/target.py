@@ -12,6 +12,7 @@ from executor_core.flavor import Flavor
 from executor_core.index_definition import IndexDefinition, KeyPart
 from executor_core.metrics import DigestKey, DigestRole
 from executor_core.model import RunId
+from executor_core.surroundings import Surroundings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +71,13 @@ def normalized(part: KeyPart | None) -> tuple[str, int | None, bool] | None:
     return None if part is None else (part.column.casefold(), part.prefix_length, part.descending)
 
 
+def described(index: IndexFacts) -> str:
+    """An index as people write it."""
+    kind = "unique " if index.unique else "" if index.kind.upper() == "BTREE" else f"{index.kind.lower()} "
+    parts = ", ".join("an expression" if part is None else str(part) for part in index.key_parts)
+    return f"{kind}{index.name} ({parts})"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForeignKeyFacts:
     """A foreign key of the table: its constraint's name and its own columns."""
@@ -80,11 +88,20 @@ class ForeignKeyFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnFacts:
-    """A column: its name, its type as the server writes it, and its length in characters where it has one."""
+    """A column: its name, its type as the server writes it, and its length where it has one.
+
+    `character_length` is in characters (of binary columns: bytes), each of them of up to `bytes_per_character`.
+    """
 
     name: str
     column_type: str
     character_length: int | None = None
+    bytes_per_character: int = 1
+
+    @property
+    def base_type(self) -> str:
+        """The type without lengths, members and attributes: ``enum``, ``mediumtext``."""
+        return self.column_type.lower().partition("(")[0].partition(" ")[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +117,13 @@ class TableFacts:
     columns: tuple[ColumnFacts, ...]
     indexes: tuple[IndexFacts, ...]
     foreign_keys: tuple[ForeignKeyFacts, ...] = ()
+    row_format: str | None = None
+    partitioned: bool = False
+
+    @property
+    def primary_key(self) -> IndexFacts | None:
+        """The primary key, if the table has one."""
+        return self.index_named("PRIMARY")
 
     def index_named(self, name: str) -> IndexFacts | None:
         """Return the index called `name`, whatever its case, or None."""
@@ -133,6 +157,8 @@ class TargetFacts:
     running: RunningChange | None = None
     can_stage: bool = False
     """Whether the server can hide an index and this account sees the open transactions of every account."""
+    surroundings: Surroundings | None = None
+    """What goes on around the table, where that was asked for."""
 
 
 class BuildOutcome(StrEnum):

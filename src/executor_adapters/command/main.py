@@ -62,6 +62,11 @@ def _carry_out(arguments: argparse.Namespace) -> int:
             from executor_adapters.settings import Settings
 
             return worker(arguments, Settings.read(vars(arguments)))
+        case "plan":
+            from executor_adapters.command.plan import plan
+            from executor_adapters.settings import Settings
+
+            return plan(arguments, Settings.read(vars(arguments)))
         case "rollback":
             from executor_adapters.command.rollback import rollback
             from executor_adapters.settings import Settings
@@ -98,8 +103,8 @@ def _carry_out(arguments: argparse.Namespace) -> int:
             return demo(arguments)
         case _:
             raise InvalidInput(
-                "name a subcommand: run, worker, rollback, audit, verify, report, serve, token, acceptance or demo "
-                "(see executor --help)"
+                "name a subcommand: run, worker, plan, rollback, audit, verify, report, serve, token, acceptance or "
+                "demo (see executor --help)"
             )
 
 
@@ -136,6 +141,15 @@ def _parser() -> argparse.ArgumentParser:
         help="indexes built at once on one database server (EXECUTOR_BUILDS_PER_INSTANCE; default 1)",
     )
     _add_run_options(worker)
+
+    plan = _command(
+        commands,
+        "plan",
+        "show what a run would do, and touch nothing",
+        "executor plan run.json --mysql-url mysql://…/shop",
+    )
+    plan.add_argument("run", metavar="RUN.json", help="the run, an ExecutionRun as JSON; - reads standard input")
+    _add_run_options(plan)
 
     rollback = _command(
         commands, "rollback", "take the index of a run that has ended back", 'executor rollback run-1 --reason "slow"'
@@ -264,6 +278,7 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
         "--exposure",
         help="staged: used when older transactions are gone; direct: at once (EXECUTOR_EXPOSURE)",
     )
+    option("--waive", metavar="CODES", help="warnings not to heed, with commas between them (EXECUTOR_WAIVE)")
     option("--json", action="store_true", help="print exactly one JSON object")
 
 

@@ -12,6 +12,7 @@ from executor_core.index_definition import IndexDefinition
 from executor_core.metrics import DigestRole, Snapshot
 from executor_core.model import RunId
 from executor_core.ports import StillOurs, unquestioned
+from executor_core.surroundings import Surroundings
 from executor_core.target import (
     BuildOrder,
     BuildOutcome,
@@ -82,6 +83,12 @@ class FakeDatabase:
         self.faults.took_effect("inspect")
         return facts
 
+    def survey(self, index: IndexDefinition) -> Surroundings:
+        self.faults.strike("survey")
+        seen = self.server.surroundings(index.table_name)
+        self.faults.took_effect("survey")
+        return seen
+
     def start_build(self, order: BuildOrder, still_ours: StillOurs = unquestioned) -> None:
         self.faults.strike("start_build")
         self.server.settle()
@@ -137,6 +144,7 @@ class FakeDatabase:
         self.faults.strike("drop_index")
         there = self._ours(index, run_id)
         if there is not None:
+
             def drop() -> None:
                 if there.visible:
                     self.server.hide(index.table_name, there.name)

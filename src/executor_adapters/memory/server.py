@@ -18,6 +18,7 @@ from executor_core.errors import StillNeeded
 from executor_core.flavor import Flavor
 from executor_core.index_definition import parse_key_parts
 from executor_core.ports import Clock
+from executor_core.surroundings import Account, Privilege, Surroundings
 from executor_core.target import (
     BuildOrder,
     BuildOutcome,
@@ -37,6 +38,26 @@ LOCK_WAIT_TIMEOUT = 1205
 QUERY_INTERRUPTED = 1317
 NEEDED_IN_FOREIGN_KEY = 1553
 ONLINE_NOT_SUPPORTED = 1846
+
+
+QUIET = Surroundings(
+    account=Account(held=frozenset(Privilege)),
+    proxied=False,
+    replicas=0,
+    digests_lost=0,
+    prepared_share=0.0,
+    threads_running=2,
+    long_transactions=(),
+    prepared_xa=0,
+    changes=(),
+    writes_per_second=5.0,
+    online_log_bytes=128 * 1024 * 1024,
+    page_bytes=16384,
+    buffer_pool_bytes=1024 * 1024 * 1024,
+    sort_folder="/tmp",  # noqa: S108 -- where a server sorts
+    data_folder="/var/lib/mysql/",
+)
+"""What goes on around a table where nothing does."""
 
 
 class Stage(StrEnum):
@@ -96,6 +117,7 @@ class FakeServer:
         self.read_only = False
         self.performance_schema = True
         self.can_stage = True
+        self.around = QUIET
         self.needed: set[str] = set()
         """The indexes that a foreign key needs, by name: they can't be dropped."""
         self.clock = clock
@@ -226,6 +248,13 @@ class FakeServer:
         with self._lock:
             self.settle()
             return self._tables.get(name)
+
+    def surroundings(self, table_name: str) -> Surroundings:
+        """Return what goes on around a table: what a test put into `around`, and who holds its lock."""
+        with self._lock:
+            holder = self._blocked.metadata.get(table_name)
+            holders = () if holder is None else (f"app@localhost (connection {holder})",)
+            return replace(self.around, lock_holders=holders)
 
     def running(self, table_name: str | None = None) -> list[Build]:
         """Return the builds under way, on one table or on all."""

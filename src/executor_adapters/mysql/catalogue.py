@@ -73,14 +73,14 @@ def table_facts(connection: Connection, table_name: str) -> TableFacts | None:
     """Return the table with its columns, indexes and foreign keys, or None when there is none of this name."""
     name = connection.table_name(table_name)
     found = connection.rows(
-        "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, ENGINE, TABLE_ROWS, DATA_LENGTH"
+        "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, ENGINE, TABLE_ROWS, DATA_LENGTH, ROW_FORMAT, CREATE_OPTIONS"
         " FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s",
         connection.database,
         name,
     )
     if not found:
         return None
-    schema, table, kind, engine, rows, data_bytes = found[0]
+    schema, table, kind, engine, rows, data_bytes, row_format, options = found[0]
     return TableFacts(
         schema_name=schema,
         table_name=table,
@@ -91,6 +91,8 @@ def table_facts(connection: Connection, table_name: str) -> TableFacts | None:
         columns=_columns(connection, name),
         indexes=index_facts(connection, name),
         foreign_keys=_foreign_keys(connection, name),
+        row_format=row_format,
+        partitioned="partitioned" in str(options or "").lower(),
     )
 
 
@@ -126,12 +128,16 @@ def _index(name: str, parts: list[Row]) -> IndexFacts:
 
 def _columns(connection: Connection, table_name: str) -> tuple[ColumnFacts, ...]:
     rows = connection.rows(
-        "SELECT COLUMN_NAME, COLUMN_TYPE, CHARACTER_MAXIMUM_LENGTH FROM information_schema.COLUMNS"
-        " WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s ORDER BY ORDINAL_POSITION",
+        "SELECT c.COLUMN_NAME, c.COLUMN_TYPE, c.CHARACTER_MAXIMUM_LENGTH, s.MAXLEN FROM information_schema.COLUMNS c"
+        " LEFT JOIN information_schema.CHARACTER_SETS s ON s.CHARACTER_SET_NAME = c.CHARACTER_SET_NAME"
+        " WHERE c.TABLE_SCHEMA = %s AND c.TABLE_NAME = %s ORDER BY c.ORDINAL_POSITION",
         connection.database,
         table_name,
     )
-    return tuple(ColumnFacts(name=name, column_type=kind, character_length=length) for name, kind, length in rows)
+    return tuple(
+        ColumnFacts(name=name, column_type=kind, character_length=length, bytes_per_character=int(widest or 1))
+        for name, kind, length, widest in rows
+    )
 
 
 def _foreign_keys(connection: Connection, table_name: str) -> tuple[ForeignKeyFacts, ...]:

@@ -53,9 +53,15 @@ class _Wire(pymysql.Connection):
     """PyMySQL's connection, whose read time-out may be lifted after the handshake; it has no setting for that."""
 
     _read_timeout: float | None
+    server_thread_id: tuple[int]
 
     def lift_read_timeout(self) -> None:
         self._read_timeout = None
+
+    @property
+    def greeted_as(self) -> int:
+        """The connection id of the server's greeting."""
+        return int(self.server_thread_id[0])
 
 
 class Connection:
@@ -72,6 +78,8 @@ class Connection:
         """The schema, as this server spells it."""
         self.connection_id = int(thread)
         """What the server calls this connection."""
+        self.relayed = self.connection_id % 2**32 != wire.greeted_as
+        """Whether another server than this one greeted us: a proxy, which numbers its connections by itself."""
         self._lower_case = case == 1
 
     def table_name(self, name: str) -> str:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from weakref import WeakSet
 
-from executor_adapters.mysql import catalogue, changes, explain, idle, statistics
+from executor_adapters.mysql import catalogue, changes, explain, idle, statistics, survey
 from executor_adapters.mysql import transactions as open_ones
 from executor_adapters.mysql.build import Build
 from executor_adapters.mysql.connection import Connection, Connector, TimeLimits
@@ -18,6 +18,7 @@ from executor_core.index_definition import IndexDefinition
 from executor_core.metrics import Snapshot
 from executor_core.model import RunId
 from executor_core.ports import Clock, StillOurs, unquestioned
+from executor_core.surroundings import Surroundings
 from executor_core.target import BuildOrder, BuildReport, RunningChange, TargetFacts, WatchedDigest
 
 DEFAULT_LIMITS = TimeLimits()
@@ -95,6 +96,11 @@ class MySQLTarget:
                 running=running,
                 can_stage=open_ones.can_be_seen(connection),
             )
+
+    def survey(self, index: IndexDefinition) -> Surroundings:
+        """Return what goes on around the table, as far as this account may see it."""
+        with self._reading() as connection:
+            return survey.survey(connection, index)
 
     def start_build(self, order: BuildOrder, still_ours: StillOurs = unquestioned) -> None:
         """Send the statement, on a connection and a thread of its own, and return."""

@@ -55,6 +55,10 @@ _USAGE: Mapping[str, str] = {
 }
 
 
+SAMPLE = "executor_sample"
+"""What our own readings of a table are called in their text: they are none of the application."""
+
+
 class KnownDigest(NamedTuple):
     """A row of the digest table, as far as choosing needs it."""
 
@@ -78,7 +82,8 @@ def choose_digests(connection: Connection, index: IndexDefinition, targets: Sequ
         for row in performance_schema_rows(
             connection,
             "SELECT SCHEMA_NAME, DIGEST, COALESCE(DIGEST_TEXT, ''), COUNT_STAR, SUM_TIMER_WAIT,"  # noqa: S608
-            f" LAST_SEEN >= NOW() - INTERVAL 1 HOUR FROM {_DIGESTS} WHERE DIGEST IS NOT NULL",
+            f" LAST_SEEN >= NOW() - INTERVAL 1 HOUR FROM {_DIGESTS} WHERE DIGEST IS NOT NULL"
+            f" AND LOCATE('{SAMPLE}', COALESCE(DIGEST_TEXT, '')) = 0",
         )
     ]
     table = connection.table_name(index.table_name)

@@ -5,7 +5,7 @@ from dependency_injector import containers, providers
 from pydantic import SecretStr
 
 from executor_adapters import container
-from executor_adapters.container import InMemory, Production, production
+from executor_adapters.container import InMemory, Production, production, targets_of
 from executor_adapters.driving import carry
 from executor_adapters.memory import FakeWorld, RecordingObserver
 from executor_adapters.settings import Settings
@@ -86,3 +86,9 @@ def test_a_run_in_memory_comes_to_its_end() -> None:
     end = carry(wired.engine(), world.run("customer_id"), world.clock)
     assert isinstance(end, Finished)
     assert end.state.status is ExecutionStatus.COMPLETED
+
+
+def test_databases_alone_need_no_state(tmp_path: Path) -> None:
+    with targets_of(settings(tmp_path / "state")) as targets:
+        assert targets(ConnectionId("any")).schema_name == "shop"
+    assert not (tmp_path / "state").exists()

@@ -33,6 +33,7 @@ def test_every_setting_has_the_variable_that_is_promised() -> None:
         "EXECUTOR_API_TIMEOUT",
         "EXECUTOR_LOCK_WAIT",
         "EXECUTOR_EXPOSURE",
+        "EXECUTOR_WAIVE",
         "EXECUTOR_COMMIT_LOCK_WAIT",
         "EXECUTOR_BUILD_PATIENCE",
         "EXECUTOR_BUILD_TRIES",
@@ -52,6 +53,7 @@ def test_the_defaults(tmp_path: Path) -> None:
     assert settings.api_timeout == timedelta(seconds=5)
     assert settings.state_dir == tmp_path / ".local" / "state" / "executor"
     assert settings.exposure is Exposure.STAGED
+    assert settings.waive == frozenset()
     assert settings.pacing() == Pacing()
 
 
@@ -85,6 +87,14 @@ def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings.read()
     assert settings.api_token is None
     assert settings.after_window == Pacing().after_window
+
+
+def test_waivers_are_codes_of_warnings_with_commas_between_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings.read({"waive": " busy, room,"}).waive == {"busy", "room"}
+    monkeypatch.setenv("EXECUTOR_WAIVE", "replicas")
+    assert Settings.read().waive == {"replicas"}
+    with pytest.raises(InvalidInput, match="--waive"):
+        Settings.read({"waive": "busy,read_only"})
 
 
 def test_durations_are_read_as_people_write_them() -> None:

@@ -1,15 +1,18 @@
 """Plain values for tests: a run that asks for an index on `orders`, its state, and what its target looks like."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from executor_core.ddl import Marker
+from executor_core.finding import Case
 from executor_core.flavor import Flavor
 from executor_core.index_definition import IndexDefinition, parse_index_definition
 from executor_core.lifecycle import Phase
 from executor_core.metrics import DigestKey, DigestRole
 from executor_core.model import ExecutionRun, FailReason, RunId, WorkerId
 from executor_core.state import RunState, Stop, WindowPlan
+from executor_core.surroundings import Surroundings
 from executor_core.target import (
     ColumnFacts,
     IndexFacts,
@@ -119,6 +122,16 @@ def server(**changes: Any) -> ServerFacts:
 def target(*indexes: IndexFacts, running: RunningChange | None = None, **changes: Any) -> TargetFacts:
     """One look at the target: `changes` are the table's."""
     return TargetFacts(server=server(), table=table(*indexes, **changes), running=running)
+
+
+def surrounded(facts: TargetFacts | None = None, **around: Any) -> TargetFacts:
+    """A target with what goes on around it."""
+    return replace(facts or target(), surroundings=Surroundings(**around))
+
+
+def case(facts: TargetFacts | None = None, index: IndexDefinition = INDEX, **changes: Any) -> Case:
+    """What is to be done, where: in order unless `facts` say otherwise, and staged."""
+    return Case(facts=facts or replace(target(), can_stage=True), index=index, run_id=RUN_ID, **changes)
 
 
 def without_table(running: RunningChange | None = None) -> TargetFacts:

@@ -28,6 +28,7 @@ from executor_core.model import (
 )
 from executor_core.pacing import Pacing
 from executor_core.state import WindowKind
+from executor_core.surroundings import Account, Privilege
 from executor_core.switchboard import look_at_switch
 from executor_core.target import RunningChange
 from executor_core.tenure import Tenure
@@ -931,6 +932,74 @@ def test_the_audit_trail_is_told_even_when_a_newer_claim_forbids_the_rest() -> N
     assert second.engine.deliver_backlog().undelivered == 0
     assert world.control_plane.actions(RunId(run.id))[-1] == "status_change"
     assert world.control_plane.rollbacks == []
+
+
+# --- the preflight and the gate before the build ---------------------------------------------------------------------
+
+
+def warnings_of(world: FakeWorld) -> list[dict[str, object]]:
+    return [entry["details"] for entry in world.control_plane.audit if entry["action"] == "preflight_warning"]
+
+
+def test_warnings_are_audited_and_those_that_are_waived_as_such() -> None:
+    world = FakeWorld()
+    world.server.around = replace(world.server.around, replicas=1, prepared_xa=1)
+    step = Process(world, rules=replace(SHORT, waived=frozenset({"replicas"}))).carry(world.run("customer_id"))
+    assert end(step) == (ExecutionStatus.COMPLETED, None)
+    assert [(warning["code"], warning.get("waived", False)) for warning in warnings_of(world)] == [
+        ("replicas", True),
+        ("prepared_xa", False),
+    ]
+
+
+def test_a_build_begins_when_the_server_is_calm() -> None:
+    world = FakeWorld()
+    calm = world.server.around
+    world.server.around = replace(calm, threads_running=500)
+    process = Process(world, rules=SHORT)
+    run = world.run("customer_id")
+    process.carry(run, until=lambda step: step.state.tries == 3)
+    assert additions(world) == []
+    world.server.around = calm
+    assert end(process.carry(run)) == (ExecutionStatus.COMPLETED, None)
+    assert len(additions(world)) == 1
+    assert world.control_plane.actions(RunId(run.id)).count("build_started") == 1
+    assert [warning["code"] for warning in warnings_of(world)] == ["busy"]
+
+
+def test_a_server_that_stays_busy_is_left_alone() -> None:
+    world = FakeWorld()
+    world.server.around = replace(world.server.around, threads_running=500)
+    step = Process(world, rules=SHORT).carry(world.run("customer_id"))
+    assert end(step) == (ExecutionStatus.FAILED, FailReason.EXECUTION_ERROR)
+    assert isinstance(step, Finished)
+    assert "500 statements are under way" in str(step.state.error_message)
+    assert world.server.statements == []
+
+
+def test_a_busy_server_that_is_waived_is_built_on() -> None:
+    world = FakeWorld()
+    world.server.around = replace(world.server.around, threads_running=500)
+    step = Process(world, rules=replace(SHORT, waived=frozenset({"busy"}))).carry(world.run("customer_id"))
+    assert end(step) == (ExecutionStatus.COMPLETED, None)
+
+
+def test_a_privilege_that_is_missing_ends_the_run_before_anything_is_touched() -> None:
+    world = FakeWorld()
+    world.server.around = replace(world.server.around, account=Account(held=frozenset({Privilege.SELECT})))
+    step = Process(world, rules=SHORT).carry(world.run("customer_id"))
+    assert end(step) == (ExecutionStatus.FAILED, FailReason.EXECUTION_ERROR)
+    assert isinstance(step, Finished)
+    assert "GRANT ALTER ON shop.orders" in str(step.state.error_message)
+    assert "baseline_metrics_collected" not in world.control_plane.actions(RunId("run-1"))
+    assert world.server.statements == []
+
+
+def test_surroundings_that_can_t_be_seen_for_now_are_looked_at_again() -> None:
+    world = FakeWorld()
+    process = Process(world, rules=SHORT)
+    process.database.fail("survey", Unavailable("too many connections"), times=3)
+    assert end(process.carry(world.run("customer_id"))) == (ExecutionStatus.COMPLETED, None)
 
 
 # --- leases that are kept beside the steps ---------------------------------------------------------------------------

@@ -336,7 +336,7 @@ def test_a_blocking_finding_ends_the_run_untouched(facts: TargetFacts, code: str
 
 
 def test_a_finding_that_needs_a_person_asks_for_one() -> None:
-    sentence = "the table's engine MyISAM can't build an index online (error 1845): convert it to InnoDB"
+    sentence = "error 1845: the table's engine MyISAM can't build an index without a lock: convert it to InnoDB"
     assert move(in_phase(Phase.CHECKING), Sight(kill_switch=OFF, target=target(engine="MyISAM"))) == Move(
         event=Event.PERSON_NEEDED,
         fail_reason=FailReason.EXECUTION_ERROR,

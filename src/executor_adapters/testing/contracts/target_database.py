@@ -15,6 +15,7 @@ from executor_core.index_definition import IndexDefinition, KeyPart, parse_index
 from executor_core.metrics import BUCKETS, DigestKey, DigestRole, Snapshot
 from executor_core.model import RunId
 from executor_core.ports import TargetDatabase
+from executor_core.surroundings import Privilege
 from executor_core.target import BuildOrder, BuildOutcome, BuildReport, IndexFacts, RunningChange, WatchedDigest
 
 TABLE = "orders"
@@ -25,6 +26,7 @@ UNKNOWN = "f" * 32
 
 CALLS: Mapping[str, Callable[[TargetDatabase], object]] = {
     "inspect": lambda target: target.inspect(INDEX),
+    "survey": lambda target: target.survey(INDEX),
     "running_change": lambda target: target.running_change(INDEX),
     "drop_index": lambda target: target.drop_index(INDEX, RUN, SHORT),
     "open_transactions": lambda target: target.open_transactions(),
@@ -184,6 +186,26 @@ class TargetDatabaseContract:
         theirs = table.index_named("THEIRS")
         assert theirs is not None
         assert (theirs.comment, theirs.marker, theirs.unique, theirs.visible) == ("somebody else's", None, False, True)
+
+    def test_a_look_around_tells_what_the_account_may_do_and_who_is_in_the_way(
+        self, bench: TargetBench, target: TargetDatabase
+    ) -> None:
+        seen = target.survey(INDEX)
+        assert seen.account is not None
+        assert [seen.account.lacks(privilege) for privilege in Privilege] == [False, False]
+        assert seen.proxied is False
+        assert seen.threads_running is not None
+        assert seen.threads_running >= 1
+        assert seen.online_log_bytes
+        assert seen.page_bytes
+        assert seen.buffer_pool_bytes
+        assert seen.lock_holders in ((), None)
+        with bench.holding_lock():
+            bench.wait(timedelta(seconds=1.5))
+            assert target.survey(INDEX).lock_holders != ()
+
+    def test_a_look_around_a_table_that_is_not_there_is_no_error(self, target: TargetDatabase) -> None:
+        assert target.survey(parse_index_definition("no`such", "i", ["a"])).threads_running is not None
 
     # --- building
 

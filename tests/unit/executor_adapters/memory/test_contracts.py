@@ -123,6 +123,7 @@ class FakeDatabaseBench:
         database = FakeDatabase(self.server)
         for call in (
             "inspect",
+            "survey",
             "running_change",
             "drop_index",
             "open_transactions",
