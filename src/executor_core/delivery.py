@@ -22,6 +22,19 @@ class Delivery:
     failures: int = 0
     not_before: timedelta = timedelta()
     last_error: str | None = None
+    delivered: int = 0
+    refused: int = 0
+    """How many messages were set aside, since the control plane will never take them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flushed:
+    """What became of a backlog: messages told now, set aside now, and left for later, with the reason for that."""
+
+    delivered: int
+    refused: int
+    undelivered: int
+    error: str | None
 
 
 UNAUTHORIZED = frozenset({401, 403})
@@ -58,6 +71,7 @@ def deliver_pending(
         except (Unavailable, Refused) as error:
             if isinstance(error, Refused) and error.number not in UNAUTHORIZED:
                 outbox.refused(message.key, str(error))
+                delivery.refused += 1
                 continue
             delivery.failures += 1
             delivery.last_error = str(error)
@@ -67,6 +81,7 @@ def deliver_pending(
             return False
         else:
             outbox.delivered(message.key)
+            delivery.delivered += 1
     delivery.failures = 0
     delivery.last_error = None
     return True

@@ -44,7 +44,7 @@ from executor_core.carrying import (
     Step,
     Waiting,
 )
-from executor_core.delivery import Delivery, deliver_pending
+from executor_core.delivery import Delivery, Flushed, deliver_pending
 from executor_core.effects import STOP_POLL, Effects
 from executor_core.errors import (
     CheckpointUnusable,
@@ -181,21 +181,24 @@ class Engine:
 
     def _finished(self, state: RunState) -> Finished:
         outbox = self._ports.outbox
-        return Finished(state, len(outbox.pending(state.run_id)), outbox.refused_count(state.run_id))
+        return Finished(state, outbox.backlog(state.run_id).get(state.run_id, 0), outbox.refused_count(state.run_id))
 
-    def deliver_backlog(self) -> int:
-        """Deliver what earlier processes could not, oldest run first; return how many messages are left.
+    def deliver_backlog(self) -> Flushed:
+        """Deliver what earlier processes could not, oldest run first, and say what came of it.
 
         Stops at the first run that the control plane can't be told of.
         """
         outbox = self._ports.outbox
-        for run_id in dict.fromkeys(message.run_id for message in outbox.pending()):
-            state = self._ports.checkpoints.load(run_id)
+        delivered = refused = 0
+        error = None
+        for run_id in outbox.backlog():
             delivery = Delivery()
-            self._tell_again(state, delivery, run_id=run_id)
-            if delivery.last_error is not None:
+            self._tell_again(self._ports.checkpoints.load(run_id), delivery, run_id=run_id)
+            delivered, refused = delivered + delivery.delivered, refused + delivery.refused
+            if (error := delivery.last_error) is not None:
                 break
-        return len(outbox.pending())
+        left = sum(outbox.backlog().values())
+        return Flushed(delivered=delivered, refused=refused, undelivered=left, error=error)
 
     def _tell_again(self, state: RunState | None, delivery: Delivery, *, run_id: RunId | None = None) -> None:
         """Deliver the messages of a run that this process does not carry."""
@@ -221,7 +224,7 @@ class Engine:
                 jitter=self._ports.jitter(),
             )
         except LeaseLost as lost:
-            self._set_aside_statuses(told, str(lost))
+            delivery.refused += self._set_aside_statuses(told, str(lost))
 
     def _authority_to_tell(self, state: RunState) -> tuple[ClaimedRun | None, bool]:
         """Whether the end of a run that this process only knows from its record may still be told, and as whom.
@@ -242,10 +245,11 @@ class Engine:
         except (Unavailable, Refused):
             return None, False
 
-    def _set_aside_statuses(self, run_id: RunId, why: str) -> None:
-        for message in self._ports.outbox.pending(run_id):
-            if message.kind is not MessageKind.AUDIT:
-                self._ports.outbox.refused(message.key, why)
+    def _set_aside_statuses(self, run_id: RunId, why: str) -> int:
+        keys = [m.key for m in self._ports.outbox.pending(run_id) if m.kind is not MessageKind.AUDIT]
+        for key in keys:
+            self._ports.outbox.refused(key, why)
+        return len(keys)
 
     # --- one run -----------------------------------------------------------------------------------------------------
 
@@ -293,9 +297,10 @@ class Engine:
         return None
 
     def _deliver(self, carried: Carried) -> bool:
+        failures, run_id = carried.delivery.failures, carried.state.run_id
         try:
-            return deliver_pending(
-                run_id=carried.state.run_id,
+            told = deliver_pending(
+                run_id=run_id,
                 claim=None if carried.tenure is None else carried.tenure.lease.claim,
                 with_authority=carried.tenure is not None,
                 control_plane=self._ports.control_plane,
@@ -310,6 +315,11 @@ class Engine:
                 self._set_aside_statuses(carried.state.run_id, str(lost))
                 return True
             raise
+        if carried.delivery.failures != failures:
+            left = self._ports.outbox.backlog(run_id).get(run_id, 0)
+            name = "delivery.caught_up" if told else "delivery.failed"
+            self._effects.tell(carried, name, undelivered=left, error=carried.delivery.last_error)
+        return told
 
     def _finish(self, carried: Carried, *, told: bool) -> Step:
         """Give the last words a little time; then finish, and leave the rest to the next start."""

@@ -207,7 +207,7 @@ class ManualRollback:
 
     def _finished(self) -> Finished:
         outbox, run_id = self._ports.outbox, self._state.run_id
-        return Finished(self._state, len(outbox.pending(run_id)), outbox.refused_count(run_id))
+        return Finished(self._state, outbox.backlog(run_id).get(run_id, 0), outbox.refused_count(run_id))
 
     def _tell(self, name: str, **fields: Any) -> None:
         notice = Notice(at=self._ports.clock.now(), run_id=self._state.run_id, name=name, fields=fields)

@@ -281,6 +281,10 @@ class Outbox(Protocol):
         """Return what is undelivered, oldest first: of one run, or of all."""
         ...
 
+    def backlog(self, run_id: RunId | None = None) -> Mapping[RunId, int]:
+        """Return how many messages are undelivered, by run: of one run, or of all that have any, the oldest first."""
+        ...
+
     def delivered(self, key: str) -> None:
         """The message is pending no more: the control plane has it. An unknown key is no error."""
         ...

@@ -9,7 +9,7 @@ import os
 import sqlite3
 import threading
 import zlib
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -171,6 +171,16 @@ class SqliteJournal:
             ]
         except ValueError:
             raise CheckpointUnusable(f"an undelivered message in {self._path} can't be read") from None
+
+    def backlog(self, run_id: RunId | None = None) -> Mapping[RunId, int]:
+        with self._transaction(writes=False) as connection:
+            rows = connection.execute(
+                "SELECT run_id, count(*) FROM messages"
+                " WHERE delivered = 0 AND refused_because IS NULL AND run_id = coalesce(?, run_id)"
+                " GROUP BY run_id ORDER BY min(position)",
+                (run_id,),
+            ).fetchall()
+        return {RunId(run): count for run, count in rows}
 
     def delivered(self, key: str) -> None:
         with self._transaction() as connection:

@@ -67,6 +67,11 @@ def _carry_out(arguments: argparse.Namespace) -> int:
             from executor_adapters.settings import Settings
 
             return rollback(arguments, Settings.read(vars(arguments)))
+        case "audit":
+            from executor_adapters.command.audit import audit
+            from executor_adapters.settings import Settings
+
+            return audit(arguments, Settings.read(vars(arguments)))
         case "verify":
             from executor_adapters.command.verify import verify
 
@@ -93,7 +98,7 @@ def _carry_out(arguments: argparse.Namespace) -> int:
             return demo(arguments)
         case _:
             raise InvalidInput(
-                "name a subcommand: run, worker, rollback, verify, report, serve, token, acceptance or demo "
+                "name a subcommand: run, worker, rollback, audit, verify, report, serve, token, acceptance or demo "
                 "(see executor --help)"
             )
 
@@ -140,6 +145,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     rollback.add_argument("--reason", required=True, help="why, in your words: it goes into the records")
     _add_run_options(rollback)
+
+    audit = _command(
+        commands, "audit", "tell the control plane what it has not been told yet", "executor audit flush --json"
+    )
+    audit.add_argument("what", choices=("flush",), help="flush: deliver what is left in the state directory")
+    for name in ("--api-url", "--state-dir", "--api-timeout"):
+        audit.add_argument(name, help="as for executor run")
+    audit.add_argument("--json", action="store_true", help="print exactly one JSON object")
 
     verify = _command(
         commands, "verify", "reach the verdict from recorded evidence", "executor verify evidence.json --json"

@@ -32,7 +32,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             engine.deliver_backlog()
             end = carry(engine, asked, clock)
         report = report_beside_evidence(end, container.journal(), container.archive())
-    outcome = result(asked, end, settings.worker_id, report)
+        backlog = sum(container.journal().backlog().values())
+    outcome = result(asked, end, settings.worker_id, report) | {"backlog": backlog}
     if arguments.json:
         say_object(outcome)
     else:

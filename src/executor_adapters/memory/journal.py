@@ -2,7 +2,8 @@
 
 import json
 import threading
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -85,6 +86,14 @@ class MemoryJournal:
                 for stored in self._messages.values()
                 if stored.refused_because is None and run_id in (None, stored.message.run_id)
             ]
+
+    def backlog(self, run_id: RunId | None = None) -> Mapping[RunId, int]:
+        with self._lock:
+            return Counter(
+                stored.message.run_id
+                for stored in self._messages.values()
+                if stored.refused_because is None and run_id in (None, stored.message.run_id)
+            )
 
     def delivered(self, key: str) -> None:
         self.faults.strike("delivered")

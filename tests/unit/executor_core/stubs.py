@@ -1,6 +1,7 @@
 """The smallest ports that delivering and claiming need: a clock that stands, a list, and answers given in advance."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
@@ -76,6 +77,9 @@ class ListedOutbox:
 
     def pending(self, run_id: RunId | None = None) -> Sequence[Message]:
         return [message for message in self.messages if run_id in (None, message.run_id)]
+
+    def backlog(self, run_id: RunId | None = None) -> Mapping[RunId, int]:
+        return Counter(message.run_id for message in self.pending(run_id))
 
     def delivered(self, key: str) -> None:
         self.messages = [message for message in self.messages if message.key != key]

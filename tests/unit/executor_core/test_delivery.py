@@ -77,7 +77,7 @@ def test_what_could_be_told_later_stays_with_all_that_follows(error: Exception) 
     assert not deliver(outbox, plane, delivery)
     assert len(plane.calls) == 2
     assert keys(outbox) == ["run-1:1", "run-1:2"]
-    assert delivery == Delivery(failures=1, not_before=seconds(100.5), last_error=str(error))
+    assert delivery == Delivery(failures=1, not_before=seconds(100.5), last_error=str(error), delivered=1)
     assert outbox.set_aside == {}
 
 

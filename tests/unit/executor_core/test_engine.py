@@ -11,6 +11,7 @@ from tests.unit.executor_core.engine_world import SHORT, Process, entered
 
 from executor_adapters.memory import Cost, FakeControlPlane, FakeWorld, MemoryJournal, Query
 from executor_core.carrying import Finished, Interrupted, NotClaimed, Rules, Waiting
+from executor_core.delivery import Flushed
 from executor_core.engine import Engine
 from executor_core.errors import CheckpointUnusable, LeaseLost, OutcomeUnknown, Refused, Unavailable
 from executor_core.evidence import Evidence
@@ -435,7 +436,7 @@ def test_a_control_plane_that_does_not_listen_is_told_later_in_order() -> None:
     assert step.undelivered > 0
     assert world.control_plane.audit == []
     world.control_plane.faults.heal()
-    assert Process(world, "worker-2").engine.deliver_backlog() == 0
+    assert Process(world, "worker-2").engine.deliver_backlog().undelivered == 0
     assert world.control_plane.actions(RunId(run.id))[0] == "run_claimed"
     assert world.control_plane.run(RunId(run.id)).status == ExecutionStatus.COMPLETED
 
@@ -854,7 +855,7 @@ def test_without_a_token_an_end_is_not_told_while_somebody_else_holds_the_run() 
     run = untold_end(world)
     world.clock.advance(timedelta(minutes=5))
     world.control_plane.claim(RunId(run.id), WorkerId("worker-3"))
-    assert Process(world, "worker-2", rules=SHORT).engine.deliver_backlog() == 1
+    assert Process(world, "worker-2", rules=SHORT).engine.deliver_backlog().undelivered == 1
     assert world.control_plane.run(RunId(run.id)).status is ExecutionStatus.RUNNING
 
 
@@ -865,9 +866,9 @@ def test_the_backlog_of_a_run_without_a_state_is_told_too() -> None:
     world.control_plane.fail("audit", Unavailable("HTTP 503"))
     process = Process(world, rules=SHORT)
     assert isinstance(process.carry(run), NotClaimed)
-    assert process.engine.deliver_backlog() == 1
+    assert process.engine.deliver_backlog().undelivered == 1
     world.control_plane.faults.heal()
-    assert process.engine.deliver_backlog() == 0
+    assert process.engine.deliver_backlog().undelivered == 0
     assert world.control_plane.actions(RunId(run.id)) == ["claim_failed"]
 
 
@@ -927,7 +928,7 @@ def test_the_audit_trail_is_told_even_when_a_newer_claim_forbids_the_rest() -> N
     world.control_plane.fail("rollback", LeaseLost("stale token"))
     second = Process(world, "worker-2", rules=SHORT)
     second.engine.deliver_backlog()
-    assert second.engine.deliver_backlog() == 0
+    assert second.engine.deliver_backlog().undelivered == 0
     assert world.control_plane.actions(RunId(run.id))[-1] == "status_change"
     assert world.control_plane.rollbacks == []
 
@@ -1129,3 +1130,37 @@ def test_a_run_that_was_refused_before_its_claim_is_not_remembered() -> None:
     assert not process.engine.holds(run)
     assert process.engine.leave(run)
     assert end(process.carry(run)) == (ExecutionStatus.COMPLETED, None)
+
+
+# --- the backlog -----------------------------------------------------------------------------------------------------
+
+
+def test_what_becomes_of_a_backlog_is_counted() -> None:
+    world = FakeWorld()
+    run = world.run("customer_id")
+    process = Process(world, rules=SHORT)
+    world.control_plane.fail("deliver", Unavailable("HTTP 503"))
+    step = process.carry(run)
+    assert isinstance(step, Finished)
+    assert "delivery.failed" in world.observer.names
+    told = next(notice for notice in world.observer.notices if notice.name == "delivery.failed")
+    assert told.fields["undelivered"] >= 1
+    assert process.engine.deliver_backlog() == Flushed(
+        delivered=0, refused=0, undelivered=step.undelivered, error="HTTP 503"
+    )
+    world.control_plane.faults.heal()
+    world.control_plane.fail("audit", Refused("too long", number=413), times=1)
+    assert process.engine.deliver_backlog() == Flushed(
+        delivered=step.undelivered - 1, refused=1, undelivered=0, error=None
+    )
+    assert process.engine.deliver_backlog() == Flushed(delivered=0, refused=0, undelivered=0, error=None)
+    assert world.control_plane.run(RunId(run.id)).status is ExecutionStatus.COMPLETED
+
+
+def test_a_backlog_that_shrinks_to_nothing_in_time_is_told_too() -> None:
+    world = FakeWorld()
+    run = world.run("customer_id")
+    world.control_plane.fail("deliver", Unavailable("HTTP 503"), times=3)
+    assert end(Process(world, rules=SHORT).carry(run)) == (ExecutionStatus.COMPLETED, None)
+    assert world.observer.names.count("delivery.failed") == 3
+    assert world.observer.names.count("delivery.caught_up") == 1

@@ -125,7 +125,7 @@ def test_a_control_plane_that_is_down_is_told_later(completed: Ended) -> None:
     end = completed.told(completed.take_back())
     assert completed.indexes == {"PRIMARY"}
     assert end.undelivered == 5
-    assert completed.process.engine.deliver_backlog() == 0
+    assert completed.process.engine.deliver_backlog().undelivered == 0
     assert completed.world.control_plane.run(RUN).status is ExecutionStatus.ROLLED_BACK
 
 

@@ -63,6 +63,17 @@ class OutboxContract:
         assert [message.key for message in outbox.pending()] == ["b"]
         assert outbox.refused_count(RunId("run-1")) == 1
 
+    def test_the_backlog_is_counted_by_run_the_oldest_first(self, outbox: Outbox) -> None:
+        assert dict(outbox.backlog()) == {}
+        for key, run_id in [("a", "run-2"), ("b", "run-1"), ("c", "run-1"), ("d", "run-1")]:
+            outbox.append(a_message(key, run_id))
+        outbox.refused("d", "the answer was 422")
+        assert list(outbox.backlog().items()) == [("run-2", 1), ("run-1", 2)]
+        assert dict(outbox.backlog(RunId("run-1"))) == {"run-1": 2}
+        assert dict(outbox.backlog(RunId("run-3"))) == {}
+        outbox.delivered("a")
+        assert dict(outbox.backlog()) == {"run-1": 2}
+
     def test_what_is_read_can_be_changed_without_changing_what_is_stored(self, outbox: Outbox) -> None:
         message = a_message("a")
         outbox.append(message)

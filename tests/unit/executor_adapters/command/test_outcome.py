@@ -49,6 +49,8 @@ def test_the_codes_are_those_that_were_promised() -> None:
         "REQUIRES_MANUAL": 5,
         "NOT_CLAIMED": 6,
         "INTERRUPTED": 7,
+        "CONDITIONAL": 10,
+        "BLOCKED": 11,
     }
 
 
