@@ -148,6 +148,7 @@ def test_without_the_performance_schema_nothing_is_begun(server: Server, tmp_pat
             table_name="test_orders",
             index_name="idx_customer",
             columns=("customer_id",),
+            query_digests=(),
         )
         api.add_run(run.model_dump(mode="json", exclude_none=True))
         ended = Command(database.url, api.base_url, tmp_path / "state").run(run)
