@@ -6,7 +6,7 @@ those that change something on MariaDB too.
 
 import json
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,6 +106,12 @@ def check(ended: Ended, code: int, status: str, fail_reason: str | None) -> None
     assert (ended.code, ended.result["status"], ended.result["fail_reason"]) == (code, status, fail_reason), ended
 
 
+def helped(verification: Mapping[str, Any]) -> bool:
+    """Whether the query that the index was meant for got better; of others, a few seconds may tell too little."""
+    (outcome,) = [digest["outcome"] for digest in verification["digests"] if digest["wanted"]]
+    return bool(outcome == "success" and verification["status"] != "failed")
+
+
 @on_mariadb_too
 def test_tc01_worker_claim_conflict(trial: Trial) -> None:
     run = trial.schedule("tc01", "idx_tc01_customer", "customer_id")
@@ -118,7 +124,7 @@ def test_tc01_worker_claim_conflict(trial: Trial) -> None:
     assert trial.api.actions(run.id).count("claim_failed") == 1
     assert trial.api.actions(run.id).count("index_added") == 1
     comparison = ends[0].result["verification"]["metrics_comparison"]
-    assert ends[0].result["verification"]["status"] == "success"
+    assert helped(ends[0].result["verification"])
     assert comparison["rows_examined_change_percent"] < -90
     assert Path(ends[0].result["evidence"]).is_file()
 
@@ -280,4 +286,5 @@ def test_tc10_worker_crash_and_lease_expiry(trial: Trial, same_state: bool) -> N
         if entry["action"] in ("run_taken_over", "index_adopted", "build_found")
     ]
     assert taken
-    assert ends[-1].result["verification"]["status"] == ("success" if same_state else "inconclusive")
+    verification = ends[-1].result["verification"]
+    assert helped(verification) if same_state else verification["status"] == "inconclusive"
