@@ -18,6 +18,7 @@ from executor_core.errors import ExecutorError, OutcomeUnknown, Refused, StillNe
 from executor_core.evidence import Evidence, EvidenceIndex, EvidenceRun, EvidenceServer
 from executor_core.exposure import is_hidden
 from executor_core.finding import Case
+from executor_core.forecast import forecast
 from executor_core.lifecycle import Event, Phase
 from executor_core.messages import Draft
 from executor_core.metrics import EvidenceError, Snapshot
@@ -271,10 +272,13 @@ class Effects:
         if state.indexes_before is None:
             changes["indexes_before"] = facts.table.indexes
         draft = Draft(state.model_copy(update=changes))
-        self.record(
-            carried,
-            draft.audited(AuditAction.BUILD_STARTED, now, {"attempt": marker.attempt, "executed_sql": sql}),
-        )
+        expected = forecast(facts, carried.index)
+        details = {
+            "attempt": marker.attempt,
+            "executed_sql": sql,
+            "expected": None if expected is None else expected.in_brief(),
+        }
+        self.record(carried, draft.audited(AuditAction.BUILD_STARTED, now, details))
         order = BuildOrder(
             schema_name=schema_name,
             index=carried.index,

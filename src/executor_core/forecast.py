@@ -77,6 +77,10 @@ class Forecast:
     build_time: timedelta
     logged_bytes: int | None = None
 
+    def in_brief(self) -> dict[str, float]:
+        """What an audit entry says of it."""
+        return {"index_bytes": self.index_bytes, "build_seconds": round(self.build_time.total_seconds(), 1)}
+
 
 def forecast(facts: TargetFacts, index: IndexDefinition) -> Forecast | None:
     """Return what to expect of building `index`, or None where its table or its columns can't be seen."""

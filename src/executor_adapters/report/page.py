@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
-from typing import Any
+from typing import Any, cast
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -66,7 +66,7 @@ class Sheet:
     controls: tuple[DigestFigures, ...]
     timeline: tuple[DrawnSpan, ...]
     build_time: timedelta | None
-    index_bytes: int | None
+    expected_bytes: int | None
     felt: tuple[Step, ...]
     steps: tuple[Step, ...]
 
@@ -120,15 +120,17 @@ def sheet_of(subject: Subject, now: datetime | None = None) -> Sheet:
         controls=tuple(each for each in figures if each.kind is None),
         timeline=tuple(drawn(spans_of(subject), now)),
         build_time=None if build is None or build.ends_at is None else build.ends_at - build.begins_at,
-        index_bytes=_index_bytes(trail),
+        expected_bytes=_expected_bytes(trail),
         felt=tuple(step for step in steps if step.entry.action in FELT),
         steps=steps,
     )
 
 
-def _index_bytes(trail: tuple[AuditLogEntry, ...]) -> int | None:
-    found = [entry.details.get("index_bytes") for entry in trail]
-    return next((size for size in found if isinstance(size, int)), None)
+def _expected_bytes(trail: tuple[AuditLogEntry, ...]) -> int | None:
+    """How large the index was expected to become: no server tells the size of one index to every account."""
+    found = [entry.details.get("expected") for entry in trail]
+    sizes = [cast("dict[str, object]", each).get("index_bytes") for each in found if isinstance(each, dict)]
+    return next((size for size in reversed(sizes) if isinstance(size, int)), None)
 
 
 def report_page(subject: Subject, *, version: str | None = None) -> str:

@@ -952,6 +952,14 @@ def test_warnings_are_audited_and_those_that_are_waived_as_such() -> None:
     ]
 
 
+def test_what_is_expected_of_a_build_is_audited_before_it() -> None:
+    world = FakeWorld()
+    Process(world, rules=SHORT).carry(world.run("customer_id"))
+    (begun,) = [entry["details"] for entry in world.control_plane.audit if entry["action"] == "build_started"]
+    assert begun["expected"]["index_bytes"] > 200_000 * 4
+    assert begun["expected"]["build_seconds"] > 0
+
+
 def test_a_build_begins_when_the_server_is_calm() -> None:
     world = FakeWorld()
     calm = world.server.around

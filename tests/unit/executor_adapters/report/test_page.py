@@ -173,15 +173,28 @@ def test_the_trail_is_shown_and_nothing_is_told_twice() -> None:
     assert "2 of the messages" in page
 
 
-def test_the_size_of_the_index_is_shown_where_the_trail_tells_it() -> None:
-    trail = (entry(AuditAction.BUILD_STARTED, 0), entry(AuditAction.INDEX_ADDED, 4, index_bytes=4_194_304))
+def test_how_long_the_build_took_is_shown_where_the_trail_tells_it() -> None:
+    trail = (entry(AuditAction.BUILD_STARTED, 0), entry(AuditAction.INDEX_ADDED, 4))
     shown = sheet_of(subject(status=ExecutionStatus.RUNNING, trail=trail))
-    assert shown.index_bytes == 4_194_304
     assert shown.build_time is not None
     assert shown.build_time.total_seconds() == 4
-    assert "4.00 MiB" in report_page(subject(trail=trail))
 
 
 @pytest.mark.parametrize("status", [None, *ExecutionStatus])
 def test_a_run_of_which_next_to_nothing_is_known_has_a_page(status: ExecutionStatus | None) -> None:
     assert not Markup(report_page(Subject(run_id="run-1", status=status))).open
+
+
+@pytest.mark.parametrize(
+    ("details", "told"),
+    [
+        ({"expected": {"index_bytes": 4_194_304, "build_seconds": 2.0}}, "about 4.00 MiB"),
+        ({"expected": None}, "not recorded"),
+        ({}, "not recorded"),
+    ],
+    ids=["forecast", "no forecast", "an older entry"],
+)
+def test_the_size_that_was_forecast_is_told(details: dict[str, object], told: str) -> None:
+    page = report_page(subject(trail=(entry(AuditAction.BUILD_STARTED, 1, **details),)))
+    _, _, rest = page.partition("<dt>Index size</dt><dd>")
+    assert rest.startswith(told)
