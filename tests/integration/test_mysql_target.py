@@ -406,7 +406,7 @@ def test_a_drop_whose_connection_is_lost_may_have_happened(target, database):
             lambda: [
                 row
                 for row in database.execute("SHOW FULL PROCESSLIST")
-                if row["Id"] == change.connection_id and "DROP INDEX" in (row["Info"] or "")
+                if row["Id"] == change.connection_id and "ALTER TABLE" in (row["Info"] or "")
             ]
         )
         database.execute(f"KILL CONNECTION {change.connection_id}")
