@@ -52,7 +52,7 @@ def test_the_end_is_told_once_the_control_plane_is_back(mysql_server: Server, tm
     with stage(mysql_server, tmp_path / "run", port=free_port()) as played:
         ended = finish(control_plane_goes_away(played))
         # Nobody can say that the switch is off: after its trust has run out, that counts as active.
-        assert (ended.code, ended.result["fail_reason"]) == (3, "kill_switch")
+        assert (ended.code, ended.result["fail_reason"]) == (3, "kill_switch"), ended
         assert ended.result["undelivered"] > 0
         assert played.statuses() == ["running"]
         played.server.__enter__()
