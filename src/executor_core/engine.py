@@ -330,7 +330,7 @@ class Engine:
         if told or monotonic >= carried.last_word_until:
             return self._finished(carried.state)
         retry = min(carried.delivery.not_before, carried.last_word_until) - monotonic
-        return Waiting(self._ports.clock.now() + max(retry, timedelta(0)), carried.state)
+        return self._waiting(carried, self._ports.clock.now() + max(retry, timedelta(0)))
 
     def _no_later_than_renewal(self, carried: Carried, until: datetime) -> datetime:
         tenure = carried.tenure

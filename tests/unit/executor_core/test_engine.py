@@ -934,6 +934,21 @@ def test_the_audit_trail_is_told_even_when_a_newer_claim_forbids_the_rest() -> N
     assert world.control_plane.rollbacks == []
 
 
+def test_waiting_for_the_last_words_is_not_standing_still() -> None:
+    world = FakeWorld()
+    world.control_plane = FakeControlPlane(world.clock, leases=False)
+    process, run = Process(world), world.run("customer_id")
+    process.carry(run, until=entered("building"))
+    world.control_plane.fail("deliver", Unavailable("away"))
+    away_for_long = world.clock.now() + timedelta(minutes=2)
+    process.carry(run, until=lambda _: world.clock.now() >= away_for_long)
+    for call in ("kill_switch", "claim"):
+        world.control_plane.fail(call, Unavailable("away"))
+    while isinstance(step := process.engine.advance(run), Waiting):
+        world.clock.advance(step.until - world.clock.now() + timedelta(seconds=1))
+    assert end(step) == (ExecutionStatus.ROLLED_BACK, FailReason.KILL_SWITCH)
+
+
 # --- the preflight and the gate before the build ---------------------------------------------------------------------
 
 
