@@ -7,13 +7,13 @@ from executor_adapters.acceptance.result import Priority
 from executor_core.errors import InvalidInput
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Case:
     """One case: its index, and how many runs it takes."""
 
     number: int
-    title: str
     priority: Priority
+    title: str
     index_name: str
     column: str
     runs: int = 1
@@ -34,77 +34,16 @@ class Case:
 
 
 _CASES = (
-    Case(
-        number=1,
-        title="Worker Claim Conflict",
-        priority=Priority.P1,
-        index_name="idx_tc01_customer",
-        column="customer_id",
-    ),
-    Case(
-        number=2,
-        title="Kill Switch Before Start",
-        priority=Priority.P0,
-        index_name="idx_tc02_status",
-        column="status",
-    ),
-    Case(
-        number=3,
-        title="Kill Switch After ADD INDEX",
-        priority=Priority.P0,
-        index_name="idx_tc03_date",
-        column="order_date",
-    ),
-    Case(
-        number=4,
-        title="LOCK=NONE Not Supported",
-        priority=Priority.P2,
-        index_name="idx_tc04_place",
-        column="place",
-    ),
-    Case(
-        number=5,
-        title="Index Already Exists",
-        priority=Priority.P2,
-        index_name="idx_tc05_existing",
-        column="customer_id",
-    ),
-    Case(
-        number=6,
-        title="Verification Fail + Rollback OK",
-        priority=Priority.P1,
-        index_name="idx_tc06_perf",
-        column="order_date",
-    ),
-    Case(
-        number=7,
-        title="Verification Fail + Rollback Fail",
-        priority=Priority.P2,
-        index_name="idx_tc07_fail",
-        column="order_date",
-    ),
-    Case(
-        number=8,
-        title="Low Sample - Inconclusive",
-        priority=Priority.P2,
-        index_name="idx_tc08_low",
-        column="status",
-    ),
-    Case(
-        number=9,
-        title="Kill Switch API Failure",
-        priority=Priority.P0,
-        index_name="idx_tc09_api",
-        column="customer_id",
-        runs=3,
-    ),
-    Case(
-        number=10,
-        title="Worker Crash + Lease Expiry",
-        priority=Priority.P2,
-        index_name="idx_tc10_crash",
-        column="customer_id",
-    ),
+    Case(1, Priority.P1, "Worker Claim Conflict", "idx_tc01_customer", "customer_id"),
+    Case(2, Priority.P0, "Kill Switch Before Start", "idx_tc02_status", "status"),
+    Case(3, Priority.P0, "Kill Switch After ADD INDEX", "idx_tc03_date", "order_date"),
+    Case(4, Priority.P2, "LOCK=NONE Not Supported", "idx_tc04_place", "place"),
+    Case(5, Priority.P2, "Index Already Exists", "idx_tc05_existing", "customer_id"),
+    Case(6, Priority.P1, "Verification Fail + Rollback OK", "idx_tc06_perf", "order_date"),
+    Case(7, Priority.P2, "Verification Fail + Rollback Fail", "idx_tc07_fail", "order_date"),
+    Case(8, Priority.P2, "Low Sample - Inconclusive", "idx_tc08_low", "status"),
+    Case(9, Priority.P0, "Kill Switch API Failure", "idx_tc09_api", "customer_id", runs=3),
+    Case(10, Priority.P2, "Worker Crash + Lease Expiry", "idx_tc10_crash", "customer_id"),
 )
 CASES = MappingProxyType({case.id: case for case in _CASES})
 """The cases by their ids, in their order."""
