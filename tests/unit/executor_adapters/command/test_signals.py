@@ -1,5 +1,6 @@
 import os
 import signal
+from collections.abc import Iterator
 
 import pytest
 
@@ -7,14 +8,27 @@ from executor_adapters.clock import SystemClock
 from executor_adapters.command.signals import SIGNALS, interrupting
 
 
+@pytest.fixture(autouse=True)
+def as_for_a_fresh_process() -> Iterator[None]:
+    """Whoever started the tests, in the background or with ``nohup``, may have ignored some signals."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def handlers() -> list[object]:
+    return [signal.getsignal(number) for number in SIGNALS]
+
+
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_interrupts_the_clock_and_nothing_else(number: signal.Signals) -> None:
     clock = SystemClock()
-    before = {each: signal.getsignal(each) for each in SIGNALS}
+    before = handlers()
     with interrupting(clock):
         os.kill(os.getpid(), number)
         assert clock.interrupted
-    assert {each: signal.getsignal(each) for each in SIGNALS} == before
+    assert handlers() == before
 
 
 def test_without_a_signal_nothing_is_interrupted() -> None:
@@ -25,11 +39,9 @@ def test_without_a_signal_nothing_is_interrupted() -> None:
 
 def test_a_signal_that_is_ignored_stays_ignored() -> None:
     clock = SystemClock()
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        with interrupting(clock):
-            os.kill(os.getpid(), signal.SIGHUP)
-        assert not clock.interrupted
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with interrupting(clock):
+        os.kill(os.getpid(), signal.SIGHUP)
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGHUP, before)
+    assert not clock.interrupted
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
