@@ -56,9 +56,6 @@ class Ran(NamedTuple):
     latencies: Sequence[Moments | None]
 
 
-_NEVER = Ran((), (), (), (), (), (), ())
-
-
 @dataclass(frozen=True, slots=True)
 class Series:
     """One digest in one window: its known intervals, their positions and sum, and how many are unknown."""
@@ -70,10 +67,8 @@ class Series:
 
     @property
     def ran(self) -> Ran:
-        """The known intervals in which the digest was executed."""
+        """The known intervals in which the digest was executed; there has to be one."""
         ran = [(j, *delta) for j, delta in zip(self.positions, self.deltas, strict=True) if delta.executions]
-        if not ran:
-            return _NEVER
         positions, executions, time_ps, _, cpu_ps, rows, returned, *_, latencies = zip(*ran, strict=True)
         return Ran(positions, executions, time_ps, cpu_ps, rows, returned, latencies)
 
