@@ -53,6 +53,8 @@ class Effects:
         """Store a draft; from here on it is the run's state."""
         self.ports.checkpoints.save(draft.state, draft.messages)
         carried.state = draft.state
+        if draft.messages:
+            carried.delivery.settled = False
 
     def still_ours(self, carried: Carried) -> StillOurs:
         """Return what a change of the target asks under its lock: a process may have been stopped since it decided."""

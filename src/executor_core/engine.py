@@ -240,6 +240,9 @@ class Engine:
         return None
 
     def _deliver(self, carried: Carried) -> bool:
+        """Tell what is untold; return whether nothing is left."""
+        if carried.delivery.settled:
+            return True
         failures, run_id = carried.delivery.failures, carried.state.run_id
         try:
             claim = None if carried.tenure is None else carried.tenure.lease.claim
@@ -254,6 +257,7 @@ class Engine:
             left = self._ports.outbox.backlog(run_id).get(run_id, 0)
             name = "delivery.caught_up" if told else "delivery.failed"
             self._effects.tell(carried, name, undelivered=left, error=carried.delivery.last_error)
+        carried.delivery.settled = told
         return told
 
     def _finish(self, carried: Carried, *, told: bool) -> Step:

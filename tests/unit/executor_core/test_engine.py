@@ -1126,7 +1126,7 @@ def test_a_run_that_can_not_be_left_in_order_is_let_go_nevertheless() -> None:
     run = world.run("customer_id")
     process, keeper = kept_process(world)
     process.carry(run, until=entered("sampling_baseline"))
-    world.journal.faults.fail("pending", CheckpointUnusable("the file is damaged"))
+    world.control_plane.fail("release", Unavailable("away"))
     assert process.engine.leave(run)
     assert keeper.kept == {}
     assert "lease.release_failed" in world.observer.names
