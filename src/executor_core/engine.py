@@ -66,6 +66,7 @@ from executor_core.publishing import Publishing
 from executor_core.sampling import Sampling
 from executor_core.scope import index_in_scope, schema_in_scope
 from executor_core.state import RunState, origin_of
+from executor_core.timekeeping import keep_time
 from executor_core.turns import Turns
 
 ACTIONS_AT_ONCE = 100
@@ -206,6 +207,7 @@ class Engine:
 
     def _advance(self, carried: Carried) -> Step:
         for _ in range(ACTIONS_AT_ONCE):
+            keep_time(carried, self._ports.clock)
             keep_lease(carried, self._ports)
             told = carried.tenure is None or self._deliver(carried)
             if carried.state.finished:
