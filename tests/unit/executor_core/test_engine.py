@@ -72,6 +72,7 @@ def test_a_helpful_index_completes() -> None:
         "index_added",
         "drain_started",
         "drain_completed",
+        "publish_started",
         "index_published",
         "after_metrics_collected",
         "verification_completed",
