@@ -51,10 +51,9 @@ class Effects:
 
     def record(self, carried: Carried, draft: Draft) -> None:
         """Store a draft; from here on it is the run's state."""
+        carried.delivery.settled &= not draft.messages
         self.ports.checkpoints.save(draft.state, draft.messages)
         carried.state = draft.state
-        if draft.messages:
-            carried.delivery.settled = False
 
     def still_ours(self, carried: Carried) -> StillOurs:
         """Return what a change of the target asks under its lock: a process may have been stopped since it decided."""
