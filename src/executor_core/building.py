@@ -81,6 +81,7 @@ class Building:
             lock_wait=self.effects.rules.pacing.lock_wait,
             hidden=hidden,
             commit_lock_wait=self.effects.rules.pacing.commit_lock_wait,
+            lost_builds=state.lost_builds,
             memory_limit=self.effects.rules.build_memory,
             table_bytes=facts.table.data_bytes,
         )

@@ -25,7 +25,7 @@ from executor_core.preflight import preflight
 from executor_core.switchboard import look_at_switch
 
 LOOK_AGAIN = timedelta(seconds=1)
-BUILD_RETRY = (timedelta(seconds=1), timedelta(seconds=30))
+BUILD_RETRY = (timedelta(seconds=1), timedelta(seconds=10))
 QUICK_RETRY = (timedelta(seconds=1), timedelta(seconds=5))
 POSTPONED_AS = MappingProxyType(
     {
@@ -153,7 +153,8 @@ class Effects:
         changes = {
             "tries": state.tries + 1,
             "wake_at": now + wait,
-            "give_up_at": state.give_up_at or now + patience,
+            "give_up_at": (state.give_up_at or now + patience) + action.spared,
+            "lost_builds": state.lost_builds + action.lost_build,
         }
         name = POSTPONED_AS[state.phase]
         details = {

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from executor_core.errors import InvalidInput
+from executor_core.tolerance import Tolerance
 
 SHORTEST_SAMPLE_INTERVAL = timedelta(seconds=1)
 USUAL_SAMPLE_INTERVAL = timedelta(seconds=10)
@@ -69,6 +70,10 @@ class Pacing:
             raise InvalidInput("the build limit must be longer than zero")
         if self.end_idle_transactions is not None and self.end_idle_transactions < SHORTEST_IDLE:
             raise InvalidInput("transactions must have been idle for a second at least before their sessions are ended")
+
+    def tolerance(self, lost_builds: int) -> Tolerance:
+        """How long others may queue behind a build of a run that has lost so many at their commit."""
+        return Tolerance(budget=self.lock_wait, ceiling=self.commit_lock_wait, lost_builds=lost_builds)
 
     def longest(self, window: timedelta) -> timedelta:
         """How long a window that was meant to be `window` long may become; never less than that."""

@@ -8,7 +8,7 @@ repeated that may have happened already, the target is looked at.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from executor_core.actions import (
@@ -204,20 +204,26 @@ class _Plan(Staged):
         stop = Stop(reason=FailReason.EXECUTION_ERROR, sentence=sentence)
         return Move(event=Event.BUILD_OVERDUE, stop=stop, error_message=sentence, details={"reason": sentence})
 
-    def build_later(self, why: str, number: int | None = None) -> Action:
-        """Let the busy table be for a while, unless patience is over."""
-        if self.state.give_up_at is not None and self.now >= self.state.give_up_at:
+    def build_later(self, why: str, number: int | None = None, lost: BuildReport | None = None) -> Action:
+        """Let the busy table be for a while, unless patience is over.
+
+        The time of a build that was `lost` costs none as long as the next one may wait longer for its commit.
+        """
+        spared = timedelta()
+        if lost is not None and self.pacing.tolerance(self.state.lost_builds).grows:
+            spared = lost.elapsed
+        if self.state.give_up_at is not None and self.now >= self.state.give_up_at + spared:
             return self.build_failed(f"given up after {self.pacing.build_patience}: {why}", number=number)
         if self.state.tries + 1 >= self.pacing.build_tries:
             return self.build_failed(f"given up after {self.pacing.build_tries} tries: {why}", number=number)
-        return Postpone(why)
+        return Postpone(why, lost_build=lost is not None, spared=spared)
 
     def after(self, report: BuildReport) -> Action:
         """What follows a build that left no index behind: the target has been looked at since."""
         text = report.error or report.outcome
         match report.outcome:
             case BuildOutcome.BUSY | BuildOutcome.UNKNOWN:
-                return self.build_later(text, report.error_number)
+                return self.build_later(text, report.error_number, report if report.lost_at_commit else None)
             case BuildOutcome.NOT_ONLINE:
                 return Move(
                     event=Event.ONLINE_BUILD_REFUSED,

@@ -29,12 +29,12 @@ from executor_adapters.mysql.locks import (
     lock_view,
 )
 from executor_adapters.mysql.sentinel import GaveWay, Sentinel
-from executor_adapters.mysql.stall import Tolerance
 from executor_core.ddl import Marker, add_index
 from executor_core.errors import Unavailable
 from executor_core.index_definition import parse_index_definition
 from executor_core.model import RunId
 from executor_core.target import BuildOrder, BuildOutcome, BuildReport
+from executor_core.tolerance import Tolerance
 
 pytestmark = pytest.mark.integration
 
@@ -213,7 +213,7 @@ def third_party(database: Any, statement: str) -> threading.Thread:
 def test_a_transaction_that_is_open_at_the_start_costs_the_application_next_to_nothing(target, database):
     with Application(database) as application, transaction_of(database, BLOCKED_S):
         reports = built_at_last(target, database)
-    assert reports[0].outcome is BuildOutcome.BUSY
+    assert (reports[0].outcome, reports[0].lost_at_commit) == (BuildOutcome.BUSY, False)
     assert reports[-1].outcome is BuildOutcome.DONE
     assert application.longest_s < BOUND_S
     assert application.errors == []
@@ -232,6 +232,7 @@ def test_a_transaction_that_is_opened_during_the_build_costs_the_build_and_not_t
             assert indexes(database) == {"PRIMARY"}
             assert target.running_change(INDEX) is None
         assert report.outcome is BuildOutcome.BUSY
+        assert report.lost_at_commit
         assert "of others had queued behind ours for 0." in report.error
         assert built_at_last(target, database)[-1].outcome is BuildOutcome.DONE
     assert application.longest_s < OBEYED_S

@@ -10,7 +10,6 @@ from executor_adapters.mysql.connection import Connection, Connector, Row
 from executor_adapters.mysql.errors import Reaction, StatementFailed
 from executor_adapters.mysql.locks import Guarded
 from executor_adapters.mysql.sentinel import GaveWay, Sentinel
-from executor_adapters.mysql.stall import Tolerance
 from executor_core import ddl
 from executor_core.ddl import Marker
 from executor_core.errors import Refused, Unavailable
@@ -18,6 +17,7 @@ from executor_core.index_definition import IndexDefinition
 from executor_core.model import RunId
 from executor_core.ports import Clock, StillOurs
 from executor_core.target import IndexFacts, RunningChange
+from executor_core.tolerance import Tolerance
 
 _NO_SUCH_THREAD = 1094
 _REFUSALS = frozenset({Reaction.REFUSED, Reaction.NOT_ONLINE})

@@ -271,6 +271,38 @@ def test_a_table_that_stays_busy_is_given_up() -> None:
     assert indexes(world) == {"PRIMARY"}
 
 
+def test_a_build_that_was_lost_at_its_commit_is_worth_a_longer_wait_the_next_time() -> None:
+    """Each commit comes when a transaction has just begun: the usual budget would be too short for ever."""
+    world = FakeWorld()
+    run = world.run("customer_id")
+    process = Process(world, rules=SHORT)
+    world.server.build_time = timedelta(seconds=1.2)
+    process.carry(run, until=entered("sampling_baseline"))
+    with world.server.short_transactions("orders", held=timedelta(seconds=0.5), free=timedelta(milliseconds=20)):
+        step = process.carry(run)
+    assert end(step) == (ExecutionStatus.COMPLETED, None)
+    assert isinstance(step, Finished)
+    assert step.state.lost_builds == 1
+    assert step.state.built_at is not None
+    entered_at = [n.at for n in world.observer.notices if n.name == "phase.entered" and n.fields["phase"] == "building"]
+    assert step.state.built_at - entered_at[0] < timedelta(minutes=1)
+
+
+def test_a_ceiling_that_is_too_low_for_the_application_loses_every_build() -> None:
+    world = FakeWorld()
+    run = world.run("customer_id")
+    rules = replace(SHORT, pacing=replace(SHORT.pacing, commit_lock_wait=timedelta(0)))
+    process = Process(world, rules=rules)
+    world.server.build_time = timedelta(seconds=1.2)
+    process.carry(run, until=entered("sampling_baseline"))
+    with world.server.short_transactions("orders", held=timedelta(seconds=0.5), free=timedelta(milliseconds=20)):
+        step = process.carry(run)
+    assert end(step) == (ExecutionStatus.FAILED, FailReason.EXECUTION_ERROR)
+    assert isinstance(step, Finished)
+    assert step.state.lost_builds > 2
+    assert indexes(world) == {"PRIMARY"}
+
+
 def test_a_table_that_another_change_holds_is_given_up_without_a_statement() -> None:
     world = FakeWorld()
     run = world.run("customer_id")
