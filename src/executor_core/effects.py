@@ -16,6 +16,7 @@ from executor_core.carrying import Carried, Ports, Rules
 from executor_core.errors import CALL_FAILED, ExecutorError, OutcomeUnknown, Refused, StillNeeded, Unavailable
 from executor_core.finding import Case
 from executor_core.lifecycle import Event, Phase
+from executor_core.limits import leeway
 from executor_core.messages import Draft
 from executor_core.model import AuditAction, ConnectionId
 from executor_core.moves import moved
@@ -127,6 +128,7 @@ class Effects:
             facts = carried.target.inspect(carried.index)
             if carried.state.phase in SURVEYED and carried.sight.build is None:
                 facts = replace(facts, surroundings=carried.target.survey(carried.index))
+                carried.sight.leeway = leeway(facts, carried.index)
         except CALL_FAILED as error:
             return self.could_not_look(carried, error)
         carried.sight.target = facts

@@ -136,13 +136,15 @@ class RunningChange:
     """A statement of ours that holds the table's advisory lock: by its server-side connection id.
 
     `marker` is None when its owner can't be told: the holder runs no addition of ours, or can't be seen.
-    `progress` is from 0 to 1 where the server tells it.
+    `progress` is from 0 to 1 where the server tells it, and `written` how many rows were ever inserted into the table
+    or deleted from it, by its own count.
     """
 
     connection_id: int
     marker: Marker | None
     progress: float | None = None
     stage: str | None = None
+    written: int | None = None
 
     def belongs_to(self, run_id: RunId) -> bool:
         """Whether it adds the index of `run_id`, whichever process started it."""

@@ -303,9 +303,12 @@ class FakeServer:
                     marker=build.order.marker,
                     progress=self._progress(build),
                     stage=build.stage,
+                    written=self._written(table_name),
                 )
             holder = self._blocked.advisory.get(table_name)
-            return None if holder is None else RunningChange(connection_id=holder, marker=None)
+            if holder is None:
+                return None
+            return RunningChange(connection_id=holder, marker=None, written=self._written(table_name))
 
     def begin(self, order: BuildOrder) -> Build:
         """Take the advisory lock and begin a build; without the lock the build has ended as `BUSY` already."""
@@ -496,6 +499,9 @@ class FakeServer:
         if build.stage is not Stage.BUILDING:
             return 1.0 if build.stage is Stage.COMMITTING else 0.0
         return (self.clock.monotonic() - build.stage_since) / self.build_time
+
+    def _written(self, table_name: str) -> int:
+        return self._statistics.written(query for query in self._queries.values() if query.table == table_name)
 
     def _refuse_if_impossible(self, build: Build) -> None:
         index = build.order.index

@@ -607,7 +607,7 @@ def test_a_build_that_takes_too_long_is_stopped(
     seen = None if progress is None else Progress(first_at=begun, first=0.0, at=NOON, done=progress)
     sight = Sight(kill_switch=OFF, building=building, target=ORPHAN_RUNS, progress=seen)
     assert move(in_phase(Phase.BUILDING, build_begun_at=begun), sight, pacing=LIMITED) == Move(
-        event=Event.BUILD_OVERDUE,
+        event=Event.BUILD_GIVEN_UP,
         stop=Stop(reason=FailReason.EXECUTION_ERROR, sentence=reason),
         error_message=reason,
         details={"reason": reason},
