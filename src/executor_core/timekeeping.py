@@ -27,7 +27,7 @@ def keep_time(carried: Carried, clock: Clock) -> None:
     carried.lease_on_record = None  # its end is put on record anew
     carried.queued_at = carried.queued_at and carried.queued_at + by
     sight = carried.sight
-    sight.kill_switch = sight.progress = None
+    sight.kill_switch = sight.progress = sight.strain = None  # what comes next is looked at anew
     for name in SEEN_AT:
         seen_at = getattr(sight, name)
         setattr(sight, name, seen_at and seen_at + by)
