@@ -23,3 +23,8 @@ def as_moment(value: object) -> datetime | None:
         return datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
         return None
+
+
+def upper(value: object) -> str | None:
+    """Return a word in capitals, as the log writes those of the wire; None for what is no word."""
+    return value.upper() if isinstance(value, str) else None

@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
-from executor_adapters.acceptance.documents import as_moment, as_object
+from executor_adapters.acceptance.documents import as_moment, as_object, upper
 from executor_adapters.acceptance.relay import Exchange, Relay
 from executor_adapters.acceptance.result import Step
 from executor_adapters.testing.listener import CallName
@@ -91,8 +91,3 @@ def worker_of(claim: Exchange) -> str | None:
     """Return who claimed."""
     worker_id = as_object(claim.body).get("worker_id")
     return worker_id if isinstance(worker_id, str) else None
-
-
-def upper(value: object) -> str | None:
-    """Return a word of the wire as the log writes it; None for what is no word."""
-    return value.upper() if isinstance(value, str) else None

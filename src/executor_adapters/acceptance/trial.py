@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import get_args
 
 from executor_adapters.acceptance.cases import Case
-from executor_adapters.acceptance.documents import as_object
+from executor_adapters.acceptance.documents import as_object, upper
 from executor_adapters.acceptance.findings import Findings
 from executor_adapters.acceptance.orders import MISLED, PLAIN_TABLE, RARE, TABLE
 from executor_adapters.acceptance.processes import Ended
 from executor_adapters.acceptance.relay import Fault
 from executor_adapters.acceptance.result import CaseResult, CaseStatus, status_of
 from executor_adapters.acceptance.stage import FIRST_WORKER, SECOND_WORKER, Stage, one_line
-from executor_adapters.acceptance.transcript import upper, worker_of
+from executor_adapters.acceptance.transcript import worker_of
 from executor_adapters.acceptance.windows import kept_windows
 from executor_adapters.acceptance.witnesses import CLAIMS, ROLLBACKS, Witnesses
 from executor_adapters.command.exit_codes import ExitCode
