@@ -1,6 +1,6 @@
 """How right the plan is: size and time of builds on a table of a server, expected and measured.
 
-    python bench/forecasts.py mysql://root@127.0.0.1:3306 --rows 1000000
+    python -m bench.forecasts mysql://root@127.0.0.1:3306 --rows 1000000
 
 A schema of its own is made there and dropped again.
 """
@@ -10,6 +10,7 @@ import time
 from datetime import timedelta
 
 import pymysql
+from bench.change.table import connect
 
 from executor_adapters.clock import SystemClock
 from executor_adapters.mysql import MySQLTarget, MySQLUrl
@@ -45,8 +46,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     arguments = parser.parse_args()
     url = MySQLUrl.parse(f"{arguments.server.rstrip('/')}/{SCHEMA}")
-    connection = pymysql.connect(host=url.host, port=url.port, user=url.user, password=url.password, autocommit=True)
-    with connection, connection.cursor() as cursor:
+    with connect(url, None) as connection, connection.cursor() as cursor:
         cursor.execute(f"DROP DATABASE IF EXISTS {SCHEMA}")
         cursor.execute(f"CREATE DATABASE {SCHEMA} CHARACTER SET utf8mb4")
         cursor.execute(f"USE {SCHEMA}")
@@ -63,7 +63,7 @@ def main() -> None:
             cursor.execute(f"DROP DATABASE {SCHEMA}")
 
 
-def fill(cursor: "pymysql.cursors.Cursor", name: str, rows: int) -> None:
+def fill(cursor: pymysql.cursors.Cursor, name: str, rows: int) -> None:
     cursor.execute(f"CREATE TABLE {name} ({TABLES[name]})")
     numbers = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)"
     for done in range(0, rows, 100_000):
@@ -75,7 +75,7 @@ def fill(cursor: "pymysql.cursors.Cursor", name: str, rows: int) -> None:
 
 
 def measure(
-    cursor: "pymysql.cursors.Cursor", target: MySQLTarget, table: str, index_name: str, columns: list[str]
+    cursor: pymysql.cursors.Cursor, target: MySQLTarget, table: str, index_name: str, columns: list[str]
 ) -> None:
     run = ExecutionRun(
         id="bench",

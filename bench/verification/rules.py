@@ -1,7 +1,7 @@
 """The rules compared: the draft that the product started from, the plain mean, a Welch test, and ours."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.verification.workload import Trial
@@ -10,6 +10,7 @@ from executor_core.inference import t_tail, weighted_holm
 from executor_core.metrics import DigestRole, DigestRow, Snapshot
 from executor_core.model import VerificationStatus
 from executor_core.policy import Policy
+from executor_core.verdict import Verdict
 from executor_core.verification import verify
 
 Rule = Callable[[Trial], VerificationStatus]
@@ -31,9 +32,8 @@ def _targets(snapshot: Snapshot) -> dict[str, DigestRow]:
     return {row.digest: row for row in snapshot.digests if row.role is not DigestRole.CONTROL}
 
 
-def _mean(rows: object) -> float:
-    listed = list(rows)  # type: ignore[call-overload]
-    return sum(r.sum_timer_wait_ps for r in listed) / sum(r.count_star for r in listed)
+def _mean(rows: Collection[DigestRow]) -> float:
+    return sum(r.sum_timer_wait_ps for r in rows) / sum(r.count_star for r in rows)
 
 
 @dataclass(frozen=True)
@@ -100,30 +100,22 @@ def welch_holm(trial: Trial) -> VerificationStatus:
     return VerificationStatus.FAILED if worse else VerificationStatus.SUCCESS
 
 
-def inside_the_window(trial: Trial) -> VerificationStatus:
-    """What Executor finds before the first window is over: gross harm, or nothing yet."""
-    for minutes in range(1, trial.watch.first_look or 1):
-        seen = trial.after[: minutes + 1]
-        looked = verify(
-            baseline=trial.baseline, after=seen, targets=None, uses_index=trial.uses_index, final=False, interim=True
-        )
-        if looked.status is VerificationStatus.FAILED:
-            return looked.status
-    return VerificationStatus.INCONCLUSIVE
+def _judged(trial: Trial, after: Sequence[Snapshot], *, final: bool = True, interim: bool = False) -> Verdict:
+    return verify(
+        baseline=trial.baseline, after=after, targets=None, uses_index=trial.uses_index, final=final, interim=interim
+    )
 
 
 def ours(trial: Trial) -> VerificationStatus:
     """Executor's verdict: looks inside the first window, one at its end, and another where that could not decide."""
-    if inside_the_window(trial) is VerificationStatus.FAILED:
-        return VerificationStatus.FAILED
-    if trial.watch.first_look is None:
-        return verify(baseline=trial.baseline, after=trial.after, targets=None, uses_index=trial.uses_index).status
-    first = verify(
-        baseline=trial.baseline, after=trial.first_look(), targets=None, uses_index=trial.uses_index, final=False
-    )
-    if not first.extend:
-        return first.status
-    return verify(baseline=trial.baseline, after=trial.after, targets=None, uses_index=trial.uses_index).status
+    if trial.watch.first_look is not None:
+        for seen in range(2, trial.watch.first_look + 1):
+            if _judged(trial, trial.after[:seen], final=False, interim=True).status is VerificationStatus.FAILED:
+                return VerificationStatus.FAILED
+        first = _judged(trial, trial.first_look(), final=False)
+        if not first.extend:
+            return first.status
+    return _judged(trial, trial.after).status
 
 
 RULES: Mapping[str, Rule] = {

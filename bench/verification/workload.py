@@ -198,7 +198,7 @@ def _levels(rng: np.random.Generator, family: str, digests: int, watch: Watch) -
     """The logarithm of how slow each digest is in each interval, the build's included."""
     common, own = _NOISE.get(family, _OTHER_NOISE)
     length = 2 * watch.intervals + 1
-    levels = _autoregressive(rng, own, digests, length, watch) + _autoregressive(rng, common, 1, length, watch)
+    levels = wandering(rng, own, digests, length, watch.seconds) + wandering(rng, common, 1, length, watch.seconds)
     minutes = np.arange(length) * watch.seconds / 60
     if family == "diurnal":
         levels = levels + np.log1p(rng.uniform(-0.3, 0.3) / 30 * minutes)
@@ -209,9 +209,10 @@ def _levels(rng: np.random.Generator, family: str, digests: int, watch: Watch) -
     return levels
 
 
-def _autoregressive(rng: np.random.Generator, deviation: float, rows: int, length: int, watch: Watch) -> Array:
-    correlation = _CORRELATION ** (watch.seconds / 60)
-    steps = rng.normal(0.0, deviation, (rows, length))
+def wandering(rng: np.random.Generator, deviation: float, rows: int, length: int, seconds: float) -> Array:
+    """Autoregressive log-noise of steps of so many seconds, in rows that know nothing of each other."""
+    correlation = _CORRELATION ** (seconds / 60)
+    steps: Array = rng.normal(0.0, deviation, (rows, length))
     steps[:, 1:] *= np.sqrt(1 - correlation**2)
     for j in range(1, length):
         steps[:, j] += correlation * steps[:, j - 1]
@@ -284,9 +285,15 @@ def _cumulative(amounts: npt.NDArray[np.generic], start: int) -> list[int]:
     return [start, *(start + np.cumsum(steps)).tolist()]
 
 
+def buckets_of(latency_ms: Array) -> npt.NDArray[np.int64]:
+    """The histogram's bucket of each latency."""
+    return np.floor(1 + 50 * np.log10(latency_ms / 0.01)).clip(0, _BUCKETS - 1).astype(np.int64)
+
+
 def _histograms(interval: npt.NDArray[np.int64], latency: Array, length: int) -> list[dict[int, int]]:
-    buckets = np.floor(1 + 50 * np.log10(latency / 0.01)).clip(0, _BUCKETS - 1).astype(np.int64)
-    added = np.bincount(interval * _BUCKETS + buckets, minlength=length * _BUCKETS).reshape(length, _BUCKETS)
+    added = np.bincount(interval * _BUCKETS + buckets_of(latency), minlength=length * _BUCKETS).reshape(
+        length, _BUCKETS
+    )
     used = np.flatnonzero(added.any(axis=0))
     numbers = used.tolist()
     seen: list[list[int]] = [[0] * len(numbers), *np.cumsum(added[:, used], axis=0).tolist()]

@@ -24,7 +24,6 @@ from executor_adapters.settings import Settings
 from executor_adapters.switchboard import SharedSwitchboard
 from executor_core.carrying import Ports, Rules
 from executor_core.engine import Engine
-from executor_core.exposure import Exposure
 from executor_core.model import WorkerId
 from executor_core.pacing import Pacing
 from executor_core.policy import Policy
@@ -51,22 +50,6 @@ def _state_dir(settings: Settings) -> Path:
 
 def _evidence_dir(settings: Settings) -> Path:
     return settings.state_dir / "evidence"
-
-
-def _exposure(settings: Settings) -> Exposure:
-    return settings.exposure
-
-
-def _waived(settings: Settings) -> frozenset[str]:
-    return settings.waive
-
-
-def _build_memory(settings: Settings) -> int:
-    return settings.build_memory
-
-
-def _builds_per_instance(settings: Settings) -> int:
-    return settings.builds_per_instance
 
 
 def _worker_id(settings: Settings) -> WorkerId:
@@ -106,20 +89,7 @@ class Production(containers.DeclarativeContainer):
         switchboard=switchboard,
     )
     pacing: providers.Provider[Pacing] = providers.Callable(Settings.pacing, settings)
-    verification: providers.Provider[Policy] = providers.ThreadSafeSingleton(Policy)
-    exposure: providers.Provider[Exposure] = providers.Callable(_exposure, settings)
-    waived: providers.Provider[frozenset[str]] = providers.Callable(_waived, settings)
-    build_memory: providers.Provider[int] = providers.Callable(_build_memory, settings)
-    builds_per_instance: providers.Provider[int] = providers.Callable(_builds_per_instance, settings)
-    rules: providers.Provider[Rules] = providers.ThreadSafeSingleton(
-        Rules,
-        pacing=pacing,
-        build_memory=build_memory,
-        exposure=exposure,
-        waived=waived,
-        verification=verification,
-        builds_per_instance=builds_per_instance,
-    )
+    rules: providers.Provider[Rules] = providers.ThreadSafeSingleton(Settings.rules, settings)
     worker_id: providers.Provider[WorkerId] = providers.Callable(_worker_id, settings)
     engine: providers.Provider[Engine] = providers.ThreadSafeSingleton(
         Engine, ports=ports, worker_id=worker_id, rules=rules

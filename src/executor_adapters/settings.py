@@ -151,6 +151,16 @@ class Settings(BaseSettings):
             kill_switch_interval=self.kill_switch_interval,
         )
 
+    def rules(self) -> Rules:
+        """Return what runs keep to; raise `InvalidInput` when their durations make no sense."""
+        return Rules(
+            pacing=self.pacing(),
+            build_memory=self.build_memory,
+            exposure=self.exposure,
+            waived=self.waive,
+            builds_per_instance=self.builds_per_instance,
+        )
+
 
 def option_of(name: str) -> str:
     """Return how people know a setting: by its option, or by its variable where it has none."""

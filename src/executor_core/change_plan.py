@@ -15,9 +15,11 @@ from executor_core.exposure import Exposure, is_hidden
 from executor_core.finding import Case, Finding, Severity
 from executor_core.forecast import Forecast, forecast
 from executor_core.index_definition import IndexDefinition
+from executor_core.lifecycle import Phase
 from executor_core.model import ExecutionRun, ExecutionStatus, FailReason, RunId
 from executor_core.ports import TargetDatabase
 from executor_core.preflight import obstacle, preflight
+from executor_core.reconciliation import Authority, Next, next_step, what_is_there
 from executor_core.scope import index_in_scope, schema_in_scope
 from executor_core.target import TargetFacts
 
@@ -152,10 +154,7 @@ def plan_change(
     """
     run_id = RunId(run.id)
     findings = preflight(Case(facts=facts, index=index, run_id=run_id, exposure=exposure))
-    there = None if facts.table is None else facts.table.index_named(index.index_name)
-    begun = (there is not None and there.is_built_by(run_id, index)) or (
-        facts.running is not None and facts.running.belongs_to(run_id)
-    )
+    begun = next_step(Phase.CHECKING, what_is_there(facts, index, run_id), Authority.GRANTED) is Next.TAKE_OVER
     blocking = None if begun else obstacle(findings)
     hidden, flavor = is_hidden(exposure, facts), facts.server.flavor
     return ChangePlan(

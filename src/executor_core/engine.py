@@ -34,6 +34,8 @@ from executor_core.actions import (
     WatchBuild,
 )
 from executor_core.authority import announce_claim, claim_run, keep_lease
+from executor_core.backlog import Backlog, deliver_now
+from executor_core.building import STOP_POLL, Building
 from executor_core.carrying import (
     Carried,
     Finished,
@@ -44,26 +46,24 @@ from executor_core.carrying import (
     Step,
     Waiting,
 )
-from executor_core.delivery import Delivery, Flushed, deliver_pending
-from executor_core.effects import STOP_POLL, Effects
+from executor_core.delivery import Delivery, Flushed
+from executor_core.effects import Effects
 from executor_core.errors import (
+    CALL_FAILED,
     CheckpointUnusable,
     ExecutorError,
     InvalidInput,
     LeaseLost,
-    OutcomeUnknown,
-    Refused,
-    Unavailable,
 )
-from executor_core.lease import Claim as ClaimedRun
+from executor_core.judging import Judging
 from executor_core.lifecycle import Phase
 from executor_core.look import Look
 from executor_core.messages import Draft
 from executor_core.model import AuditAction, ConnectionId, ExecutionRun, RunId, WorkerId
 from executor_core.moves import refused_by_scope
 from executor_core.planner import next_action
-from executor_core.ports import MessageKind
 from executor_core.publishing import Publishing
+from executor_core.sampling import Sampling
 from executor_core.scope import index_in_scope, schema_in_scope
 from executor_core.state import RunState, origin_of
 from executor_core.turns import Turns
@@ -83,8 +83,12 @@ class Engine:
         self._worker_id = worker_id
         self._rules = rules or Rules()
         self._turns = Turns(self._rules.builds_per_instance)
-        self._effects = Effects(ports, self._rules, self._turns)
+        self._effects = Effects(ports, self._rules)
+        self._building = Building(self._effects, self._turns)
+        self._sampling = Sampling(self._effects)
+        self._judging = Judging(self._effects)
         self._publishing = Publishing(self._effects)
+        self._backlog = Backlog(ports, worker_id)
         self._carried: dict[RunId, Carried] = {}
 
     def advance(self, run: ExecutionRun) -> Step:
@@ -176,7 +180,7 @@ class Engine:
 
     def recall(self, state: RunState) -> Finished:
         """Finish a run whose end is on record, telling once what was not told yet."""
-        self._tell_again(state, Delivery())
+        self._backlog.tell(state.run_id, state, Delivery())
         return self._finished(state)
 
     def _finished(self, state: RunState) -> Finished:
@@ -188,76 +192,7 @@ class Engine:
 
         Stops at the first run that the control plane can't be told of.
         """
-        outbox = self._ports.outbox
-        delivered = refused = 0
-        error = None
-        for run_id in outbox.backlog():
-            delivery = Delivery()
-            self._tell_again(self._ports.checkpoints.load(run_id), delivery, run_id=run_id)
-            delivered, refused = delivered + delivery.delivered, refused + delivery.refused
-            if (error := delivery.last_error) is not None:
-                break
-        left = sum(outbox.backlog().values())
-        return Flushed(delivered=delivered, refused=refused, undelivered=left, error=error)
-
-    def _tell_again(self, state: RunState | None, delivery: Delivery, *, run_id: RunId | None = None) -> None:
-        """Deliver the messages of a run that this process does not carry."""
-        told = state.run_id if state is not None else run_id
-        assert told is not None  # noqa: S101 -- one of the two is always given
-        pending = self._ports.outbox.pending(told)
-        if not pending:
-            return
-        needs_authority = any(message.kind is MessageKind.STATUS for message in pending)
-        claim, with_authority = None, False
-        if state is not None and needs_authority:
-            claim, with_authority = self._authority_to_tell(state)
-        try:
-            self._tell(told, claim, delivery, with_authority=with_authority)
-        except LeaseLost as lost:
-            delivery.refused += self._set_aside_statuses(told, str(lost))
-            self._tell(told, claim, delivery, with_authority=False)  # the facts behind them are facts all the same
-
-    def _tell(self, run_id: RunId, claim: ClaimedRun | None, delivery: Delivery, *, with_authority: bool) -> bool:
-        return deliver_pending(
-            run_id=run_id,
-            claim=claim,
-            with_authority=with_authority,
-            control_plane=self._ports.control_plane,
-            outbox=self._ports.outbox,
-            delivery=delivery,
-            monotonic=self._ports.clock.monotonic(),
-            jitter=self._ports.jitter(),
-        )
-
-    def _authority_to_tell(self, state: RunState) -> tuple[ClaimedRun | None, bool]:
-        """Whether the status of a run that this process only knows from its record may still be told, and as whom.
-
-        A fencing token makes it safe: if the run has changed hands, it is refused. Without one, an end is told while
-        the lease lasts; after that the run is claimed again first, so that what a successor has reported in the
-        meantime is never overwritten. What is no end waits until the run is carried on.
-        """
-        on_record = state.claim
-        if on_record is None:
-            return None, state.finished  # refused by scope: never claimed
-        claim = ClaimedRun(run_id=state.run_id, worker_id=on_record.worker_id, fencing_token=on_record.fencing_token)
-        if on_record.fencing_token is not None:
-            return claim, True
-        if not state.finished:
-            return None, False
-        if on_record.ends_at is None:
-            return claim, True
-        if self._ports.clock.now() < on_record.ends_at:
-            return claim, True
-        try:
-            return self._ports.control_plane.claim(state.run_id, self._worker_id), True
-        except (Unavailable, Refused):
-            return None, False
-
-    def _set_aside_statuses(self, run_id: RunId, why: str) -> int:
-        keys = [m.key for m in self._ports.outbox.pending(run_id) if m.kind is not MessageKind.AUDIT]
-        for key in keys:
-            self._ports.outbox.refused(key, why)
-        return len(keys)
+        return self._backlog.deliver()
 
     # --- one run -----------------------------------------------------------------------------------------------------
 
@@ -296,7 +231,7 @@ class Engine:
         refused = claim_run(carried, self._ports, self._worker_id)
         if refused is not None:
             self._effects.tell(carried, "claim.refused", reason=refused.reason)
-            self._tell_again(carried.state, Delivery())
+            self._backlog.tell(carried.state.run_id, carried.state, Delivery())
             return refused
         if carried.tenure is not None and self._ports.lease_keeper is not None:
             self._ports.lease_keeper.keep(carried.tenure, lambda: self._lost(carried))
@@ -308,11 +243,11 @@ class Engine:
         failures, run_id = carried.delivery.failures, carried.state.run_id
         try:
             claim = None if carried.tenure is None else carried.tenure.lease.claim
-            told = self._tell(run_id, claim, carried.delivery, with_authority=claim is not None)
+            told = deliver_now(self._ports, run_id, claim, carried.delivery, with_authority=claim is not None)
         except LeaseLost as lost:
             if carried.state.phase is Phase.CHECKING and carried.state.taken_over:
                 # A successor without its predecessor's record can't know that "running" was told already.
-                self._set_aside_statuses(carried.state.run_id, str(lost))
+                self._backlog.set_aside_statuses(carried.state.run_id, str(lost))
                 return True
             raise
         if carried.delivery.failures != failures:
@@ -391,7 +326,7 @@ class Engine:
         """End the build of this process on the server, as far as that can be done in one go."""
         try:
             carried.target.end_own_build(carried.index)
-        except (Unavailable, Refused, OutcomeUnknown) as error:
+        except CALL_FAILED as error:
             self._effects.tell(carried, "build.stop_failed", error=str(error))
 
     def _from_samples(self, carried: Carried, effect: Callable[[], None]) -> None:
@@ -414,18 +349,18 @@ class Engine:
             case Inspect():
                 return effects.inspect(carried)
             case ChooseDigests():
-                return effects.choose_digests(carried)
+                return self._sampling.choose_digests(carried)
             case TakeSample():
-                return effects.take_sample(carried, action)
+                return self._sampling.take_sample(carried, action)
             case AssessBaseline():
-                self._from_samples(carried, lambda: effects.assess_baseline(carried))
+                self._from_samples(carried, lambda: self._sampling.assess_baseline(carried))
                 return None
             case StartBuild():
-                return effects.start_build(carried)
+                return self._building.start(carried)
             case WatchBuild():
-                return effects.watch_build(carried)
+                return self._building.watch(carried)
             case StopBuild():
-                return effects.stop_build(carried, action)
+                return self._building.stop(carried, action)
             case Drain():
                 return self._publishing.drain(carried)
             case ForeseePlans():
@@ -435,7 +370,7 @@ class Engine:
                 self._publishing.publish_index(carried)
                 return None
             case Judge():
-                self._from_samples(carried, lambda: effects.judge(carried, action))
+                self._from_samples(carried, lambda: self._judging.judge(carried, action))
                 return None
             case DropIndex():
                 effects.drop_index(carried)

@@ -96,3 +96,7 @@ class CheckpointUnusable(ExecutorError):
     """A stored checkpoint can't be read as this run's state; it is refused, never guessed from."""
 
     code = "checkpoint_unusable"
+
+
+CALL_FAILED = (Unavailable, Refused, OutcomeUnknown)
+"""What a call of the target may raise where the run can go on without its answer, or can ask again."""

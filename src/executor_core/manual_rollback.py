@@ -11,7 +11,7 @@ from typing import Any
 from executor_core.carrying import Finished, Interrupted, Ports, Waiting
 from executor_core.ddl import drop_index
 from executor_core.effects import LOOK_AGAIN, QUICK_RETRY
-from executor_core.errors import ExecutorError, InvalidInput, OutcomeUnknown, Refused, Unavailable
+from executor_core.errors import CALL_FAILED, ExecutorError, InvalidInput, OutcomeUnknown, Refused, Unavailable
 from executor_core.index_definition import IndexDefinition
 from executor_core.lifecycle import BY_HAND, STATUS, TERMINAL_PHASES, Event, Phase
 from executor_core.messages import Draft
@@ -82,7 +82,7 @@ class ManualRollback:
             return self._finished()
         try:
             there = self._look()
-        except (Unavailable, Refused, OutcomeUnknown) as error:
+        except CALL_FAILED as error:
             return self._blind(error)
         if there is None:
             return self._gone()

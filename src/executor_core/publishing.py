@@ -10,7 +10,7 @@ from datetime import datetime
 
 from executor_core.carrying import Carried
 from executor_core.effects import Effects
-from executor_core.errors import OutcomeUnknown, Refused, Unavailable
+from executor_core.errors import CALL_FAILED, OutcomeUnknown, Refused, Unavailable
 from executor_core.messages import Draft
 from executor_core.state import RunState, WindowKind
 from executor_core.target import WatchedDigest
@@ -58,7 +58,7 @@ class Publishing:
             plans = carried.target.plans_using(carried.index, targets)
             snapshot = carried.target.snapshot(carried.index, targets)
             self.effects.ports.checkpoints.add_sample(state.run_id, WindowKind.HIDDEN, snapshot)
-        except (Unavailable, Refused, OutcomeUnknown):
+        except CALL_FAILED:
             pass  # what can't be explained speaks against nothing
         explained = {digest.casefold() for digest in plans}
         known = bool(asked) and asked <= explained and self._ran_enough(state, targets, WindowKind.BASELINE)
@@ -90,7 +90,7 @@ class Publishing:
             carried.target.publish_index(
                 carried.index, carried.state.run_id, pacing.lock_wait, self.effects.still_ours(carried)
             )
-        except (Unavailable, Refused, OutcomeUnknown) as error:
+        except CALL_FAILED as error:
             carried.sight.publish_error = error
             self.effects.tell(carried, "publish.failed", error=str(error))
         else:

@@ -149,6 +149,19 @@ def any_server(request: pytest.FixtureRequest) -> Server:
     return server
 
 
+@pytest.fixture(
+    params=[
+        pytest.param("mysql_server", marks=pytest.mark.mysql, id="mysql"),
+        pytest.param("mariadb_server", marks=pytest.mark.mariadb, id="mariadb-10.11"),
+    ]
+)
+def server(request: pytest.FixtureRequest) -> Server:
+    """A server of each family."""
+    found = request.getfixturevalue(request.param)
+    assert isinstance(found, Server)
+    return found
+
+
 @pytest.fixture
 def database(any_server: Server) -> Iterator[Database]:
     """A fresh schema on each of the three servers; tests of one server alone use its own `..._database`."""

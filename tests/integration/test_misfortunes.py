@@ -22,19 +22,6 @@ from executor_core.model import ExecutionRun
 pytestmark = pytest.mark.integration
 
 
-@pytest.fixture(
-    params=[
-        pytest.param("mysql_server", marks=pytest.mark.mysql, id="mysql"),
-        pytest.param("mariadb_server", marks=pytest.mark.mariadb, id="mariadb-10.11"),
-    ]
-)
-def server(request: pytest.FixtureRequest) -> Server:
-    """A server of each family."""
-    found = request.getfixturevalue(request.param)
-    assert isinstance(found, Server)
-    return found
-
-
 def at(played: Stage, action: str, strike: Callable[[], object]) -> None:
     """Have something happen once, when `action` is audited and before that is answered."""
     struck: list[bool] = []

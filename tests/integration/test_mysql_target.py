@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -41,6 +42,8 @@ INDEX = parse_index_definition("orders", "ix_customer", ["customer_id", "note(10
 SHORT = timedelta(seconds=1)
 LONG = timedelta(seconds=60)
 PASSWORD = "s3cr:t/é@"
+RIVALS = 6
+LOOKS = 3
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = 30) -> Any:
@@ -465,6 +468,22 @@ def test_the_row_count_is_that_of_now(target, database):
     assert target.inspect(INDEX).table.rows > 1000
     database.execute("TRUNCATE TABLE orders")
     assert wait_for(lambda: target.inspect(INDEX).table.rows < 10)
+
+
+def test_processes_that_look_at_the_open_transactions_at_once_all_see_them(database):
+    begun = threading.Barrier(RIVALS)
+
+    def look_often(rival: MySQLTarget) -> None:
+        begun.wait()
+        for _ in range(LOOKS):
+            rival.open_transactions()
+
+    rivals = [target_of(database.url) for _ in range(RIVALS)]
+    with ThreadPoolExecutor(RIVALS) as pool:
+        looked = [pool.submit(look_often, rival) for rival in rivals]
+    for rival in rivals:
+        rival.close()
+    assert [future.exception() for future in looked] == [None] * RIVALS
 
 
 def test_the_server_is_told_from_others_and_stays_itself(target, any_server):

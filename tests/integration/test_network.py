@@ -143,6 +143,14 @@ def test_what_the_database_is_told_is_lost(mysql_server: Server, tmp_path: Path)
     assert found == {}
 
 
+@pytest.mark.mariadb
+def test_what_mariadb_is_told_is_lost(mariadb_server: Server, tmp_path: Path) -> None:
+    faults = ANY if LONG else (Fault.CUT_AFTER, Fault.CUT_DURING)
+    cases = [Loss(what, fault) for what in ("ALTER", "DROP") for fault in faults]
+    found = all_of(lambda number, loss: play(mariadb_server, tmp_path / str(number), loss), cases)
+    assert found == {}
+
+
 OUTAGE_S = 3
 
 

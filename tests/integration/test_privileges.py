@@ -32,19 +32,6 @@ def documented(use: str, kind: str) -> list[str]:
     return [f"{privilege} ON {place}" for privileges, place in grants for privilege in privileges.split(", ")]
 
 
-@pytest.fixture(
-    params=[
-        pytest.param("mysql_server", marks=pytest.mark.mysql, id="mysql"),
-        pytest.param("mariadb_server", marks=pytest.mark.mariadb, id="mariadb-10.11"),
-    ]
-)
-def server(request: pytest.FixtureRequest) -> Server:
-    """A server of each family."""
-    found = request.getfixturevalue(request.param)
-    assert isinstance(found, Server)
-    return found
-
-
 @contextmanager
 def account(played: Stage, grants: list[str]) -> Generator[None]:
     """Let the command work as a user of its own, with these grants and no others."""

@@ -24,19 +24,6 @@ AT_EACH = 3
 TABLE_CHANGED = 1412
 
 
-@pytest.fixture(
-    params=[
-        pytest.param("mysql_server", marks=pytest.mark.mysql, id="mysql"),
-        pytest.param("mariadb_server", marks=pytest.mark.mariadb, id="mariadb-10.11"),
-    ]
-)
-def server(request: pytest.FixtureRequest) -> Server:
-    """A server of each family."""
-    found = request.getfixturevalue(request.param)
-    assert isinstance(found, Server)
-    return found
-
-
 class OldTransactions:
     """Transactions whose snapshots are older than the index, and that have not touched its table yet."""
 

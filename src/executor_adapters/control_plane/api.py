@@ -19,6 +19,7 @@ from executor_adapters.control_plane.access import Backing, Operating, Reading, 
 from executor_adapters.control_plane.bearer import RecogniseCaller
 from executor_adapters.control_plane.body_limit import LimitBody
 from executor_adapters.control_plane.console import add_console
+from executor_adapters.control_plane.json_body import JsonRoute
 from executor_adapters.control_plane.problems import DOCUMENTED, answer_with_problems
 from executor_adapters.control_plane.rate_limit import RateLimiter
 from executor_adapters.control_plane.security_headers import SecurityHeaders
@@ -34,8 +35,8 @@ KeyHeader = Annotated[
     Header(alias="Idempotency-Key", min_length=1, max_length=wire.LONGEST_ID, pattern=r"^[\x21-\x7e]+$"),
 ]
 
-six_calls = APIRouter(prefix="/api", tags=["the six calls"], responses=DOCUMENTED)
-more_calls = APIRouter(prefix="/api", tags=["beside them"], responses=DOCUMENTED)
+six_calls = APIRouter(prefix="/api", tags=["the six calls"], responses=DOCUMENTED, route_class=JsonRoute)
+more_calls = APIRouter(prefix="/api", tags=["beside them"], responses=DOCUMENTED, route_class=JsonRoute)
 health = APIRouter(tags=["health"], responses=DOCUMENTED)
 
 

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match
 
 from executor_adapters.control_plane import rejections as r
+from executor_adapters.control_plane.json_body import NestedTooDeep
 from executor_core.errors import ExecutorError, IllegalTransition, InvalidInput, Unavailable
 
 log = logging.getLogger(__name__)
@@ -143,7 +144,7 @@ def _refused_by_framework(request: Request, error: Exception) -> Response:
     """Answer an unknown path, a method that a path does not have, a body that is too long."""
     if not isinstance(error, HTTPException):
         return _broken(request, error)
-    if isinstance(error.__cause__, RecursionError):
+    if isinstance(error.__cause__, NestedTooDeep):
         return problem(request.url.path, HTTPStatus.BAD_REQUEST, "malformed_json", "the body is nested too deep")
     status = HTTPStatus(error.status_code)
     headers = error.headers

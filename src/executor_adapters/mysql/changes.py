@@ -56,72 +56,53 @@ def stop_change(connection: Connection, change: RunningChange) -> None:
             raise
 
 
-def drop_built_index(
-    connector: Connector,
-    index: IndexDefinition,
-    run_id: RunId,
-    lock_wait: timedelta,
-    clock: Clock,
-    still_ours: StillOurs,
-) -> None:
-    """Hide the index that `run_id` built, then drop it, on a connection of its own; see the port for what it raises."""
-
-    def drop(connection: Connection, there: IndexFacts | None) -> Iterator[_Change]:
-        if there is None:
-            return
-        names = (connection.database, index.table_name, index.index_name)
-        if there.visible:
-            yield _Change(ddl.hide_index(*names, connection.dialect.flavor), optional=True)
-        yield _Change(ddl.drop_index(*names))
-
-    _change_built_index(connector, index, run_id, lock_wait, clock, still_ours, drop)
-
-
-def publish_built_index(
-    connector: Connector,
-    index: IndexDefinition,
-    run_id: RunId,
-    lock_wait: timedelta,
-    clock: Clock,
-    still_ours: StillOurs,
-) -> None:
-    """Show the optimizer the index that `run_id` built; see the port for what it raises."""
-
-    def publish(connection: Connection, there: IndexFacts | None) -> Iterator[_Change]:
-        if there is None:
-            raise Refused(f"the index {index.index_name} of the table {index.table_name} is not there")
-        if not there.visible:
-            flavor = connection.dialect.flavor
-            yield _Change(ddl.publish_index(connection.database, index.table_name, index.index_name, flavor))
-
-    _change_built_index(connector, index, run_id, lock_wait, clock, still_ours, publish)
-
-
 @dataclass(frozen=True, slots=True)
-class _Change:
+class Change:
     """One statement of a change. An `optional` one that the server refuses is left out."""
 
     sql: str
     optional: bool = False
 
 
-def _change_built_index(
+def removal(connection: Connection, index: IndexDefinition, there: IndexFacts | None) -> Iterator[Change]:
+    """Hide the index, then drop it; nothing where it is gone."""
+    if there is None:
+        return
+    names = (connection.database, index.table_name, index.index_name)
+    if there.visible:
+        yield Change(ddl.hide_index(*names, connection.dialect.flavor), optional=True)
+    yield Change(ddl.drop_index(*names))
+
+
+def publication(connection: Connection, index: IndexDefinition, there: IndexFacts | None) -> Iterator[Change]:
+    """Show the index to the optimizer; nothing where it is visible."""
+    if there is None:
+        raise Refused(f"the index {index.index_name} of the table {index.table_name} is not there")
+    if not there.visible:
+        flavor = connection.dialect.flavor
+        yield Change(ddl.publish_index(connection.database, index.table_name, index.index_name, flavor))
+
+
+def change_built_index(
+    called_for: Callable[[Connection, IndexDefinition, IndexFacts | None], Iterator[Change]],
     connector: Connector,
     index: IndexDefinition,
     run_id: RunId,
     lock_wait: timedelta,
     clock: Clock,
     still_ours: StillOurs,
-    called_for: Callable[[Connection, IndexFacts | None], Iterator[_Change]],
 ) -> None:
-    """Run the statements that are still called for under the advisory lock, each guarded."""
+    """Run the statements that the index of `run_id` still calls for, on a connection of its own; see the port.
+
+    All of them run under the advisory lock, and each is guarded.
+    """
     connection = connector.open_changing(lock_wait)
     lock = ddl.advisory_lock(connection.database, index.table_name)
     try:
         try:
             if not connection.try_lock(lock):
                 raise Unavailable(f"another change of the table {index.table_name} holds its advisory lock")
-            changes = tuple(called_for(connection, _built(connection, index, run_id)))
+            changes = tuple(called_for(connection, index, _built(connection, index, run_id)))
         except StatementFailed as failure:
             raise failure.of_reading() from None
         for change in changes:

@@ -115,9 +115,13 @@ class Connection:
             if failure.reaction is not Reaction.REFUSED:
                 raise
 
-    def try_lock(self, name: str) -> bool:
-        """Take an advisory lock without waiting, and say whether it is ours now."""
-        return bool(self.row("SELECT GET_LOCK(%s, 0)", name)[0])
+    def try_lock(self, name: str, within: timedelta = timedelta()) -> bool:
+        """Take an advisory lock, which may take so many whole seconds, and say whether it is ours now."""
+        return bool(self.row("SELECT GET_LOCK(%s, %s)", name, within // timedelta(seconds=1))[0])
+
+    def unlock(self, name: str) -> None:
+        """Release an advisory lock; one that is not ours is left alone."""
+        self.rows("DO RELEASE_LOCK(%s)", name)
 
     def lift_read_timeout(self) -> None:
         """Let the next statement take as long as it takes; a dead peer is still found by TCP's keep-alive."""
@@ -133,7 +137,7 @@ class Connection:
     def unlock_and_close(self, name: str) -> None:
         """Release an advisory lock and close: closing alone frees it only when the server gets round to it."""
         try:
-            self.rows("DO RELEASE_LOCK(%s)", name)
+            self.unlock(name)
         except StatementFailed:
             pass
         finally:

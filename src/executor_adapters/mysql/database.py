@@ -150,7 +150,7 @@ class MySQLTarget:
         self, index: IndexDefinition, run_id: RunId, lock_wait: timedelta, still_ours: StillOurs = unquestioned
     ) -> None:
         """Drop the index that `run_id` built, checked under the advisory lock."""
-        changes.drop_built_index(self._connector, index, run_id, lock_wait, self._clock, still_ours)
+        changes.change_built_index(changes.removal, self._connector, index, run_id, lock_wait, self._clock, still_ours)
 
     def open_transactions(self) -> Mapping[str, str]:
         """Return the transactions of all accounts that may have a snapshot now, by id, in words."""
@@ -168,7 +168,9 @@ class MySQLTarget:
         self, index: IndexDefinition, run_id: RunId, lock_wait: timedelta, still_ours: StillOurs = unquestioned
     ) -> None:
         """Show the optimizer the index that `run_id` built, checked under the advisory lock."""
-        changes.publish_built_index(self._connector, index, run_id, lock_wait, self._clock, still_ours)
+        changes.change_built_index(
+            changes.publication, self._connector, index, run_id, lock_wait, self._clock, still_ours
+        )
 
     def choose_digests(self, index: IndexDefinition, targets: Sequence[str]) -> Sequence[WatchedDigest]:
         """Return the digests to watch, the targets first."""

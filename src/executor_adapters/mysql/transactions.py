@@ -2,7 +2,8 @@
 
 MySQL tells them in ``performance_schema``, as they are at that moment. MariaDB, where that is off by default, tells
 them in ``INNODB_TRX``, out of a cache that is not filled anew while it is read often: so we open a snapshot of our
-own first, and believe what we read only when it shows that one running this very statement.
+own first, and believe what we read only when it shows that one running this very statement. Two who look at once
+would keep each other from ever seeing it filled, so processes of ours take turns.
 
 ``READ COMMITTED`` and ``READ UNCOMMITTED`` have no snapshot that outlives a statement, and are left out.
 """
@@ -19,6 +20,10 @@ from executor_core.ports import Clock
 CACHE_REST = timedelta(milliseconds=150)
 """INNODB_TRX is filled anew when nobody has read it for 100 ms."""
 TRIES = 10
+TURN = "executor:open transactions"
+"""The advisory lock of who looks at INNODB_TRX. It has no dot, so no table's lock has this name."""
+TURN_COMES_WITHIN = timedelta(seconds=5)
+"""Turns are a courtesy: who waited so long looks anyway, since a process may be stopped while it has its turn."""
 
 _OURS = (
     "SELECT PROCESSLIST_ID FROM performance_schema.session_connect_attrs"
@@ -81,6 +86,14 @@ def open_transactions(connection: Connection, clock: Clock) -> Mapping[str, str]
         raise Refused("this account does not see the open transactions of every account")
     if connection.dialect.flavor is Flavor.MYSQL:
         return {str(row[0]): _words(row) for row in connection.rows(_MYSQL_TRANSACTIONS, PROGRAM)}
+    connection.try_lock(TURN, TURN_COMES_WITHIN)
+    try:
+        return _of_filled_cache(connection, clock)
+    finally:
+        connection.unlock(TURN)
+
+
+def _of_filled_cache(connection: Connection, clock: Clock) -> Mapping[str, str]:
     connection.rows("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
     try:
         for _ in range(TRIES):

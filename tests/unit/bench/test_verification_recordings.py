@@ -1,7 +1,8 @@
 """Evidence as production would leave it, of which the truth is known: each is judged right."""
 
 import pytest
-from bench.verification.recordings import FAILED, HARMFUL, SCENES, SHAPES, Scene, Shape, allowed, verdicts
+from bench.verification.recordings import verdicts
+from bench.verification.scenes import FAILED, HARMFUL, SCENES, SHAPES, Scene, Shape, allowed
 
 FULL, SPARSE = SHAPES[0], SHAPES[6]
 

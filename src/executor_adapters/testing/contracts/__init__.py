@@ -21,7 +21,11 @@ pytest.register_assert_rewrite(
     "executor_adapters.testing.contracts.control_plane",
     "executor_adapters.testing.contracts.leasing",
     "executor_adapters.testing.contracts.outbox",
-    "executor_adapters.testing.contracts.target_database",
+    "executor_adapters.testing.contracts.target_bench",
+    "executor_adapters.testing.contracts.target_builds",
+    "executor_adapters.testing.contracts.target_drops",
+    "executor_adapters.testing.contracts.target_exposure",
+    "executor_adapters.testing.contracts.target_looks",
 )
 
 # Imported only now: the contracts' asserts are rewritten as they are imported.
@@ -35,10 +39,8 @@ from executor_adapters.testing.contracts.control_plane import (  # noqa: E402
 )
 from executor_adapters.testing.contracts.leasing import LeasingControlPlaneContract  # noqa: E402
 from executor_adapters.testing.contracts.outbox import OutboxContract  # noqa: E402
-from executor_adapters.testing.contracts.target_database import (  # noqa: E402
-    TargetBench,
-    TargetDatabaseContract,
-)
+from executor_adapters.testing.contracts.target_bench import TargetBench  # noqa: E402
+from executor_adapters.testing.contracts.target_database import TargetDatabaseContract  # noqa: E402
 
 __all__ = [
     "BareControlPlaneContract",

@@ -8,14 +8,27 @@ from executor_adapters.clock import SystemClock
 from executor_adapters.command.signals import SIGNALS, interrupting, unwinding
 
 
+@pytest.fixture(autouse=True)
+def as_for_a_fresh_process() -> Iterator[None]:
+    """Whoever started the tests, in the background or with ``nohup``, may have ignored some signals."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def handlers() -> list[object]:
+    return [signal.getsignal(number) for number in SIGNALS]
+
+
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_interrupts_the_clock_and_nothing_else(number: signal.Signals) -> None:
     clock = SystemClock()
-    before = {each: signal.getsignal(each) for each in SIGNALS}
+    before = handlers()
     with interrupting(clock):
         os.kill(os.getpid(), number)
         assert clock.interrupted
-    assert {each: signal.getsignal(each) for each in SIGNALS} == before
+    assert handlers() == before
 
 
 def test_without_a_signal_nothing_is_interrupted() -> None:
@@ -24,29 +37,23 @@ def test_without_a_signal_nothing_is_interrupted() -> None:
         assert not clock.interrupted
 
 
-@pytest.fixture
-def nohup() -> Iterator[None]:
-    """SIGHUP is ignored, as ``nohup`` does it."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    yield
-    signal.signal(signal.SIGHUP, before)
-
-
-@pytest.mark.usefixtures("nohup")
 def test_a_signal_that_is_ignored_stays_ignored() -> None:
     clock = SystemClock()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with interrupting(clock):
         os.kill(os.getpid(), signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     assert not clock.interrupted
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     with unwinding():
         os.kill(os.getpid(), signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_unwinds_a_block_once(number: signal.Signals) -> None:
-    before = {each: signal.getsignal(each) for each in SIGNALS}
+    before = handlers()
     cleaned_up = False
     with pytest.raises(KeyboardInterrupt), unwinding():  # noqa: PT012 -- what comes after the signal is what is tested
         try:
@@ -55,4 +62,4 @@ def test_a_signal_unwinds_a_block_once(number: signal.Signals) -> None:
             os.kill(os.getpid(), number)
             cleaned_up = True
     assert cleaned_up
-    assert {each: signal.getsignal(each) for each in SIGNALS} == before
+    assert handlers() == before

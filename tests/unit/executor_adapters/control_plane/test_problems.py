@@ -72,7 +72,7 @@ def test_a_body_that_is_nested_too_deep_for_any_reader_is_a_problem(client: http
     assert assert_problem(answer, 400, "malformed_json")["detail"] == "the body is nested too deep"
 
 
-@pytest.mark.parametrize(("levels", "status"), [(99, 201), (100, 422), (400, 422)])
+@pytest.mark.parametrize(("levels", "status"), [(99, 201), (100, 422), (900, 422)])
 def test_details_may_be_nested_a_hundred_levels_deep(client: httpx.Client, levels: int, status: int) -> None:
     head = '{"execution_run_id": "r", "action": "index_added", "timestamp": "2026-01-01T00:00:00Z", "details": '
     for opening, closing in (("[", "]"), ('{"a":', "}")):

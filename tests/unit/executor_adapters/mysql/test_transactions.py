@@ -10,7 +10,7 @@ import pytest
 from executor_adapters.memory import FakeClock
 from executor_adapters.mysql.errors import StatementFailed
 from executor_adapters.mysql.flavor import MARIADB, MYSQL, Dialect
-from executor_adapters.mysql.transactions import TRIES, can_be_seen, open_transactions
+from executor_adapters.mysql.transactions import TRIES, TURN, can_be_seen, open_transactions
 from executor_core.errors import Refused, Unavailable
 
 _LOOK = re.compile(r"^/\* look of [0-9.]+ s \*/")
@@ -27,9 +27,17 @@ class ScriptedConnection:
     answers: Sequence[Sequence[Any]] = ()
     probe: Any = 1
     connection_id: int = 9
+    has_turn: bool = True
     asked: list[str] = field(default_factory=list)
     looks: set[str] = field(default_factory=set)
     """The looks that can be told apart."""
+
+    def try_lock(self, name: str, within: object) -> bool:
+        self.asked.append(f"GET_LOCK {name}")
+        return bool(within) and self.has_turn
+
+    def unlock(self, name: str) -> None:
+        self.asked.append(f"RELEASE_LOCK {name}")
 
     def row(self, sql: str, *_: object) -> Any:
         if isinstance(self.probe, StatementFailed):
@@ -71,10 +79,13 @@ def test_mysql_is_believed_at_once() -> None:
     }
 
 
-def test_mariadb_is_believed_when_it_shows_our_own_snapshot() -> None:
-    connection: Any = ScriptedConnection(MARIADB, [[], [OURS_OF_BEFORE, THEIRS], [OURS, THEIRS]])
+@pytest.mark.parametrize("has_turn", [True, False])
+def test_mariadb_is_believed_when_it_shows_our_own_snapshot(has_turn: bool) -> None:
+    answers = [[], [OURS_OF_BEFORE, THEIRS], [OURS, THEIRS]]
+    connection: Any = ScriptedConnection(MARIADB, answers, has_turn=has_turn)
     assert list(open_transactions(connection, FakeClock())) == ["7@then"]
-    assert connection.asked == ["START", "SELECT", "SELECT", "SELECT", "ROLLBACK"]
+    turn = (f"GET_LOCK {TURN}", f"RELEASE_LOCK {TURN}")
+    assert connection.asked == [turn[0], "START", "SELECT", "SELECT", "SELECT", "ROLLBACK", turn[1]]
     assert len(connection.looks) == 3
 
 
@@ -83,7 +94,7 @@ def test_mariadb_that_never_shows_it_is_unavailable() -> None:
     with pytest.raises(Unavailable):
         open_transactions(connection, FakeClock())
     assert connection.asked.count("SELECT") == TRIES
-    assert connection.asked[-1] == "ROLLBACK"
+    assert connection.asked[-2:] == ["ROLLBACK", f"RELEASE_LOCK {TURN}"]
 
 
 def test_a_session_that_cannot_be_seen_has_words_too() -> None:
