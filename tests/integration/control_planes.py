@@ -113,3 +113,11 @@ class Reference:
     def rollbacks(self, run_id: str) -> list[dict[str, Any]]:
         records: list[dict[str, Any]] = self._read(f"/api/executions/{run_id}/rollbacks")
         return records
+
+    def request_rollback(self, run_id: str, reason: str) -> None:
+        answer = self._client.post(f"/api/executions/{run_id}/rollback-requests", json={"reason": reason})
+        assert answer.status_code == 202, answer.text
+
+    def rollback_requests(self, run_id: str) -> list[dict[str, Any]]:
+        requests: list[dict[str, Any]] = self._read(f"/api/executions/{run_id}/rollback-requests")
+        return requests

@@ -293,7 +293,7 @@ def test_a_rollback_is_asked_for_with_a_reason_and_once(console: Console) -> Non
     end(console)
     assert "Ask a worker" in browser.get("/runs/run-1").text
     assert "Say why" in change(browser, "/runs/run-1/rollback").text
-    assert console.store.rollback_requests(run_id="run-1") == []
+    assert console.store.rollback_requests("run-1") == []
     page = change(browser, "/runs/run-1/rollback", reason="the shop is slow").text
     assert "olga asked for it at" in page
     assert "the shop is slow" in page
@@ -301,6 +301,18 @@ def test_a_rollback_is_asked_for_with_a_reason_and_once(console: Console) -> Non
     assert change(browser, "/runs/run-1/rollback", reason="again").status_code == 409
     assert "rollback asked for" in browser.get("/").text
     assert "Ask a worker" not in console.as_("rita").get("/runs/run-1").text
+
+
+@pytest.mark.parametrize("connection_id", [None, "conn-1"])
+def test_what_holds_up_a_rollback_that_was_asked_for_is_said(console: Console, connection_id: str | None) -> None:
+    schedule(console)
+    end(console)
+    browser = console.as_("olga")
+    assert "takes it up within seconds" in change(browser, "/runs/run-1/rollback", reason="slow").text
+    for switched in ("conn-2", connection_id):
+        assert "takes it up within seconds" in browser.get("/runs/run-1").text
+        console.store.set_kill_switch(switched, active=True, reason=None, now=console.clock())
+    assert "No worker begins it while the kill switch is on" in browser.get("/runs/run-1").text
 
 
 def test_of_a_run_that_was_rolled_back_there_is_nothing_to_take_back(console: Console) -> None:
