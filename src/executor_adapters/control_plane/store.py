@@ -147,7 +147,7 @@ class ControlPlaneStore:
             query = query.where(runs.c.connection_id.in_(sorted(connections)))
         if claimable_at is not None:
             free = or_(runs.c.claimed_by.is_(None), runs.c.lease_expires_at <= claimable_at)
-            query = query.where(runs.c.status.not_in(sorted(TERMINAL_STATUSES)), free)
+            query = query.where(runs.c.status.in_(sorted(set(ExecutionStatus) - TERMINAL_STATUSES)), free)
         with self._database.reading() as connection:
             if after is not None:
                 last = run_row(connection, after)
@@ -380,6 +380,14 @@ class ControlPlaneStore:
     def rollback_requests(self, run_id: str) -> list[StoredRollbackRequest]:
         """Return the requests of one run, the oldest first. Raises `UnknownRun`."""
         return [StoredRollbackRequest.model_validate(dict(row)) for row in self._records(t.rollback_requests, run_id)]
+
+    def asked_to_roll_back(self, run_ids: Collection[str]) -> set[str]:
+        """Return those of the runs of which somebody asks for a rollback that is not settled."""
+        requests = t.rollback_requests
+        query = select(requests.c.execution_run_id)
+        query = query.where(requests.c.settled_at.is_(None), requests.c.execution_run_id.in_(sorted(run_ids)))
+        with self._database.reading() as connection:
+            return set(connection.execute(query).scalars())
 
     def open_rollback_requests(self, *, connections: Collection[str] | None = None) -> list[OpenRollbackRequest]:
         """Return the requests that are not settled, the oldest first, of these connections alone where any are given.

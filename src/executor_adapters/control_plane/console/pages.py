@@ -122,7 +122,7 @@ def list_runs(
         status=status,
         connection=connection,
         after=after,
-        requests={request.execution_run_id for request in access.store.open_rollback_requests(connections=reachable)},
+        requests=access.store.asked_to_roll_back([run.id for run in runs]),
     )
 
 

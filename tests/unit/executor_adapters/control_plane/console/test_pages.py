@@ -1,4 +1,5 @@
 import re
+from html import unescape
 from typing import Any
 
 import httpx
@@ -43,15 +44,17 @@ def change(browser: httpx.Client, path: str, /, **fields: str) -> httpx.Response
 # Signing in
 
 
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("path", [*PAGES, "/?status=failed&connection=conn-1"])
 def test_who_is_not_signed_in_is_asked_to_and_led_back(console: Console, path: str) -> None:
     schedule(console)
     browser = console.browser()
     asked = browser.get(path)
     assert asked.url.path == "/sign-in"
     assert 'type="password"' in asked.text
-    answer = browser.post("/sign-in", data={"token": "secret of olga", "to": path})
-    assert (answer.status_code, answer.url.path) == (200, path)
+    to = re.search(r'name="to" value="([^"]*)"', asked.text)
+    assert to is not None
+    answer = browser.post("/sign-in", data={"token": "secret of olga", "to": unescape(to[1])})
+    assert (answer.status_code, answer.url) == (200, f"{BASE}{path}")
 
 
 def test_a_wrong_token_is_told_so_and_gets_no_cookie(console: Console) -> None:
