@@ -69,8 +69,8 @@ def tails(
 def _tail(
     c: Comparison, baseline: Sequence[Reading], after: Sequence[Reading], slower: int, policy: Policy
 ) -> Tail | None:
-    old = counts_between(_histogram(baseline[0], c.key), _histogram(baseline[-1], c.key))
-    new = counts_between(_histogram(after[0], c.key), _histogram(after[-1], c.key))
+    old = counts_between(baseline[0].histogram(c.key), baseline[-1].histogram(c.key))
+    new = counts_between(after[0].histogram(c.key), after[-1].histogram(c.key))
     if not old or not new:  # a reset between the first reading and the last
         return None
     bound = quantile_bucket(old, _QUANTILE) + slower
@@ -95,7 +95,7 @@ def _p_lasting(key: DigestKey, baseline: Sequence[Reading], after: Sequence[Read
     """The p-value of the rise in the rate of slow executions, which wanders from interval to interval."""
     rates: list[tuple[float, float, int]] = []
     for readings in (baseline, after):
-        counts = [counts_between(_histogram(a, key), _histogram(b, key)) for a, b in pairwise(readings)]
+        counts = [counts_between(a.histogram(key), b.histogram(key)) for a, b in pairwise(readings)]
         ran = [each for each in counts if each]
         totals = [float(sum(each.values())) for each in ran]
         slow = [float(_slow(each, bound)) for each in ran]
@@ -108,8 +108,3 @@ def _p_lasting(key: DigestKey, baseline: Sequence[Reading], after: Sequence[Read
 
 def _slow(counts: Mapping[int, int], bound: int) -> int:
     return sum(n for bucket, n in counts.items() if bucket >= bound)
-
-
-def _histogram(reading: Reading, key: DigestKey) -> Mapping[int, int]:
-    row = reading.rows.get(key)
-    return row.histogram or {} if row else {}

@@ -103,6 +103,11 @@ class Reading:
     snapshot: Snapshot
     rows: Mapping[DigestKey, DigestRow]
 
+    def histogram(self, key: DigestKey) -> Mapping[int, int]:
+        """The digest's executions by bucket; empty where the server keeps none."""
+        row = self.rows.get(key)
+        return row.histogram or {} if row else {}
+
 
 def readings_of(name: str, snapshots: Sequence[Snapshot]) -> list[Reading]:
     """The snapshots of the window called `name`, indexed; out of order, or a digest twice, is refused."""

@@ -4,16 +4,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import pairwise
 
 from executor_adapters.statement_text import readable
 from executor_core.comparison import DigestKind
 from executor_core.evidence import Evidence
-from executor_core.histogram import bucket_scale, quantile_bucket
-from executor_core.metrics import BUCKETS, DigestKey, DigestRole, DigestRow, Snapshot
+from executor_core.histogram import bucket_scale, counts_between, quantile_bucket
+from executor_core.metrics import BUCKETS, DigestKey, EvidenceError
 from executor_core.model import VerificationStatus
+from executor_core.roles import roles_of
 from executor_core.verdict import DigestVerdict, Reason, Verdict
-from executor_core.window import difference
+from executor_core.window import Reading, Series, readings_of, window_of
 
 NO_TEXT = "(the server kept no text of this statement)"
 SHORT = 110
@@ -69,21 +69,26 @@ class DigestFigures:
 
 
 def digest_figures(evidence: Evidence, verdict: Verdict) -> list[DigestFigures]:
-    """Return every digest of the evidence: the worst first, controls last."""
-    before, after = _sides(evidence, evidence.baseline), _sides(evidence, evidence.after)
+    """Return every digest of the evidence: the worst first, controls last; none if it contradicts itself."""
+    try:
+        before, after = readings_of("baseline", evidence.baseline), readings_of("after", evidence.after)
+    except EvidenceError:  # such as a clock that was set back: the verdict's sentence says it
+        return []
+    roles = roles_of([*before, *after], evidence.run.query_digests)
+    uppers = evidence.histogram_upper_bounds_ps
+    sides = _sides(before, None, uppers), _sides(after, before[-1] if before else None, uppers)
     numbers = {DigestKey(each.schema_name, each.digest): each for each in verdict.digests}
-    rows = _latest_rows([*evidence.baseline, *evidence.after])
-    named = {name.casefold() for name in evidence.run.query_digests}
+    rows = {key: row for reading in (*before, *after) for key, row in reading.rows.items()}
     plans = evidence.uses_index or {}
     figures = [
         DigestFigures(
             key=key,
             text=row.digest_text or NO_TEXT,
-            kind=_kind(row, named),
-            wanted=key.digest.casefold() in named or (not named and row.role is DigestRole.TARGET),
+            kind=roles.kinds.get(key),
+            wanted=key in roles.wanted,
             uses_index=plans.get(key.digest),
-            before=before.get(key, _IDLE),
-            after=after.get(key, _IDLE),
+            before=sides[0].get(key, _IDLE),
+            after=sides[1].get(key, _IDLE),
             numbers=numbers.get(key),
             reasons=_about(key, verdict.reasons),
             warnings=_about(key, verdict.warnings),
@@ -106,57 +111,39 @@ def _urgency(figures: DigestFigures) -> tuple[bool, int, bool, float, str]:
     return figures.kind is None, order, not figures.wanted, -share, figures.key.digest
 
 
-def _kind(row: DigestRow, named: set[str]) -> DigestKind | None:
-    if row.role is DigestRole.WRITE:
-        return DigestKind.WRITE
-    if row.role is DigestRole.TARGET or row.digest.casefold() in named:
-        return DigestKind.READ
-    return None
-
-
 def _about(key: DigestKey, reasons: Sequence[Reason]) -> tuple[Reason, ...]:
     return tuple(reason for reason in reasons if DigestKey(reason.schema_name, reason.digest or "") == key)
 
 
-def _latest_rows(snapshots: Sequence[Snapshot]) -> dict[DigestKey, DigestRow]:
-    return {row.key: row for snapshot in snapshots for row in snapshot.digests}
+def _sides(
+    readings: Sequence[Reading], preceding: Reading | None, uppers_ps: tuple[int, ...] | None
+) -> dict[DigestKey, Side]:
+    """What is known of each digest in one window, as the verdict knows it."""
+    if not readings:
+        return {}
+    window = window_of(
+        readings, scale=bucket_scale(uppers_ps), origin=readings[0].snapshot.taken_at, preceding=preceding
+    )
+    limits = upper_bounds_ms(uppers_ps)
+    return {key: _side(key, readings, series, limits) for key, series in window.series.items()}
 
 
-def _sides(evidence: Evidence, snapshots: Sequence[Snapshot]) -> dict[DigestKey, Side]:
-    """Add up what is known of each digest, interval by interval: a counter that was reset spoils one of them only."""
-    uppers = evidence.histogram_upper_bounds_ps
-    scale = bucket_scale(uppers)
-    totals: dict[DigestKey, list[float]] = {}
-    buckets: dict[DigestKey, Counter[int]] = {}
-    known: dict[DigestKey, timedelta] = {}
-    for earlier, later in pairwise(snapshots):
-        rows = {row.key: row for row in earlier.digests}
-        for row in later.digests:
-            old = rows.get(row.key)
-            delta = None if old is None else difference(old, row, scale)
-            if old is None or delta is None:
-                continue
-            total = totals.setdefault(row.key, [0, 0, 0, 0])
-            for position, part in enumerate((delta.executions, delta.time_ps, delta.rows, delta.unindexed)):
-                total[position] += part
-            known[row.key] = known.get(row.key, timedelta()) + (later.taken_at - earlier.taken_at)
-            counts = buckets.setdefault(row.key, Counter())
-            if old.histogram is not None and row.histogram is not None:
-                counts.update({b: n - old.histogram.get(b, 0) for b, n in row.histogram.items()})
-    return {key: _side(total, +buckets[key], known[key], uppers) for key, total in totals.items()}
-
-
-def _side(total: Sequence[float], buckets: Counter[int], known: timedelta, uppers: Sequence[int] | None) -> Side:
-    executions, time_ps, rows, unindexed = total
-    limits = upper_bounds_ms(uppers)
+def _side(key: DigestKey, readings: Sequence[Reading], series: Series, limits_ms: Sequence[float]) -> Side:
+    total, known, buckets = series.total, timedelta(), Counter[int]()
+    for position, delta in zip(series.positions, series.deltas, strict=True):
+        begin, end = readings[position], readings[position + 1]
+        known += end.snapshot.taken_at - begin.snapshot.taken_at
+        if delta.latency is not None:
+            buckets.update(counts_between(begin.histogram(key), end.histogram(key)))
+    n = total.executions
     return Side(
-        executions=round(executions),
-        per_minute=executions / (known / timedelta(minutes=1)) if known else 0.0,
-        latency_ms=time_ps / executions / 1e9 if executions else None,
-        rows_examined=rows / executions if executions else None,
-        unindexed=unindexed / executions if executions else None,
+        executions=n,
+        per_minute=n / (known / timedelta(minutes=1)) if known else 0.0,
+        latency_ms=total.time_ps / n / 1e9 if n else None,
+        rows_examined=total.rows / n if n else None,
+        unindexed=total.unindexed / n if n else None,
         buckets=buckets,
-        quantiles_ms={share: limits[quantile_bucket(buckets, share / 100)] for share in (50, 99)} if buckets else {},
+        quantiles_ms={share: limits_ms[quantile_bucket(buckets, share / 100)] for share in (50, 99)} if buckets else {},
     )
 
 
