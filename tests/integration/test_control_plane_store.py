@@ -115,7 +115,7 @@ def differences(url: str) -> list[object]:
     """Return what a new migration would have to change, where the newest version is written down."""
     with connected(url) as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert context.get_current_revision() == "0002"
+        assert context.get_current_revision() == "0003"
         return list(compare_metadata(context, METADATA))
 
 
