@@ -87,7 +87,7 @@ class AuditAction(StrEnum):
     BUILD_POSTPONED = "build_postponed"
     BUILD_FOUND = "build_found"
     BUILD_FAILED = "build_failed"
-    BUILD_OVERDUE = "build_overdue"
+    BUILD_GIVEN_UP = "build_given_up"
     BUILD_STOPPED = "build_stopped"
     IDLE_TRANSACTION_ENDED = "idle_transaction_ended"
     INDEX_ADOPTED = "index_adopted"

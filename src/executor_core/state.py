@@ -131,6 +131,8 @@ class RunState(BaseModel):
     """When the effect that is being retried (the build, the drop) is given up."""
     tries: int = 0
     """How often the effect of this phase has been tried."""
+    lost_builds: int = 0
+    """How many builds were lost while they waited to be committed."""
     hidden: bool | None = None
     """Whether the index was ordered out of the optimizer's sight; None as long as none was ordered."""
     build_begun_at: Moment | None = None

@@ -251,10 +251,8 @@ class FakeDatabase:
 
     def _changing(self, call: str, index: IndexDefinition, lock_wait: timedelta, change: Callable[[], None]) -> None:
         """Wait for the metadata lock and make the change, as far as the connection lasts."""
-        if self.server.is_locked(index.table_name):
-            self.server.clock.wait(lock_wait)
-            if self.server.is_locked(index.table_name):
-                raise Unavailable("the table's metadata lock was not to be had in time (1205)")
+        if not self.server.wait_for_lock(index.table_name, lock_wait):
+            raise Unavailable("the table's metadata lock was not to be had in time (1205)")
         happened = self._lost(call)
         if happened is not False:
             change()

@@ -158,6 +158,10 @@ class Statistics:
             histogram=dict(counters.histogram) if self.histograms else None,
         )
 
+    def written(self, queries: Iterable[Query]) -> int:
+        """Return how many rows the writes among `queries` have inserted: what else they may do is not modelled."""
+        return sum(self._counters[q.digest].rows_affected for q in queries if q.writes and q.digest in self._counters)
+
     def usage(self, table_name: str, indexes: Iterable[IndexFacts]) -> dict[str, dict[str, int]]:
         """Return how many rows were fetched through each index since the table was last altered."""
         fetched = self._usage.get(table_name, {})

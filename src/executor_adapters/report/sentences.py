@@ -89,7 +89,7 @@ STEPS: Mapping[AuditAction, str] = MappingProxyType(
         AuditAction.PREFLIGHT_WARNING: "Warning before the change",
         AuditAction.BUILD_STARTED: "Build started",
         AuditAction.BUILD_POSTPONED: "Build postponed: the table was busy",
-        AuditAction.BUILD_OVERDUE: "Build stopped: it took longer than it may, or would have",
+        AuditAction.BUILD_GIVEN_UP: "Build given up: it cost more than it may, or would have",
         AuditAction.IDLE_TRANSACTION_ENDED: "Ended a session that was idle in a transaction in our way",
         AuditAction.BUILD_FOUND: "A build of this run was found",
         AuditAction.BUILD_FAILED: "Build failed",

@@ -172,8 +172,11 @@ class FakeDatabaseBench:
     def write(self, times: int) -> str:
         return self._run("INSERT INTO `orders` VALUES (...)", "orders", times, writes=True)
 
+    def insert(self, rows: int) -> None:
+        self._run("INSERT INTO `orders` (`status`) VALUES (?)", "orders", rows, writes=True)
+
     def _run(self, text: str, table: str | None, times: int, *, writes: bool = False) -> str:
-        cost = Cost(latency=timedelta(milliseconds=1), rows_examined=10)
+        cost = Cost(latency=timedelta(milliseconds=1), rows_examined=10, rows_affected=int(writes))
         for rate in (times, 0):
             query = self.server.add_query(
                 Query(text=text, per_second=rate, cost=cost, table=table, indexed={"customer_id": cost}, writes=writes)
