@@ -44,6 +44,8 @@ UNAUTHORIZED = frozenset({401, 403})
 
 FIRST_RETRY = timedelta(milliseconds=500)
 LONGEST_RETRY = timedelta(seconds=30)
+LAST_WORD_PATIENCE = timedelta(seconds=10)
+"""For how long the end of a run is told again at once, before that is left to the next start."""
 
 
 def deliver_pending(

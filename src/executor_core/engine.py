@@ -46,7 +46,7 @@ from executor_core.carrying import (
     Step,
     Waiting,
 )
-from executor_core.delivery import Delivery, Flushed
+from executor_core.delivery import LAST_WORD_PATIENCE, Delivery, Flushed
 from executor_core.effects import Effects
 from executor_core.errors import (
     CALL_FAILED,
@@ -62,7 +62,9 @@ from executor_core.messages import Draft
 from executor_core.model import AuditAction, ConnectionId, ExecutionRun, RunId, WorkerId
 from executor_core.moves import refused_by_scope
 from executor_core.planner import next_action
+from executor_core.ports import RollbackRequest
 from executor_core.publishing import Publishing
+from executor_core.requested_rollback import RequestedRollback
 from executor_core.sampling import Sampling
 from executor_core.scope import index_in_scope, schema_in_scope
 from executor_core.state import RunState, origin_of
@@ -71,9 +73,6 @@ from executor_core.turns import Turns
 
 ACTIONS_AT_ONCE = 100
 """A step ends after so many actions even if more could be done: no run keeps others waiting."""
-
-LAST_WORD_PATIENCE = timedelta(seconds=10)
-"""For how long a finished run keeps trying to tell the control plane so, before it is left to the next start."""
 
 
 class Engine:
@@ -194,6 +193,12 @@ class Engine:
         Stops at the first run that the control plane can't be told of.
         """
         return self._backlog.deliver()
+
+    def requested_rollback(self, request: RollbackRequest) -> RequestedRollback:
+        """Return what does as `request` asks, by this engine's ports and rules and in its worker's name."""
+        return RequestedRollback(
+            request.reason, ports=self._ports, worker_id=self._worker_id, pacing=self._rules.pacing
+        )
 
     # --- one run -----------------------------------------------------------------------------------------------------
 
