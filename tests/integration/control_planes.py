@@ -133,6 +133,7 @@ class Reference:
         requests: list[dict[str, Any]] = self._read(f"/api/executions/{run_id}/rollback-requests")
         return requests
 
+
 class Program:
     """The server as a program of its own, on the same port and database from one start to the next."""
 
