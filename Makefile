@@ -23,7 +23,7 @@ unit: $(INSTALLED) ## Run the tests that need no server; the core must be covere
 integration: $(INSTALLED) browser ## Run the tests on real servers; without a server they are skipped, or fail if CI is set
 	-$(BIN)/python -m executor_adapters.local_server install $(SERVERS)
 	@# One at a time: two tests at once would share two cores with their servers, and starve each other.
-	$(BIN)/pytest tests/integration
+	$(BIN)/pytest tests/integration --durations=25
 
 reliability: $(INSTALLED) ## Kill, cut and stop for an hour or so, and write the counts into docs/reliability.md
 	$(BIN)/python -m bench.reliability

@@ -1,7 +1,7 @@
 """What a change does to an application: a plain ALTER, Executor, and a copy of the table, side by side.
 
     python -m bench.change --server mysql --gigabytes 1 --rounds 3 --plot docs/stalls.svg
-    python -m bench.change --url mysql://root@127.0.0.1:3306 --ways plain,executor
+    python -m bench.change --url mysql://root@127.0.0.1:3306 --ways plain executor
 
 The ways take turns in each round, under each disturbance, so that a load that comes and goes meets all of them. Told
 are medians and ranges: of the application's longest statement, its 99th percentile and its rate, of its errors (by the
@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pymysql
 from bench.change.application import application
-from bench.change.disturbance import DISTURBANCES, NONE, disturbed
+from bench.change.disturbance import DISTURBANCES, disturbed
 from bench.change.plot import plot
 from bench.change.table import ROW_BYTES, SCHEMA, drop_index_if_there, drop_schema, fill
 from bench.change.ways import WAYS, WayFailed
@@ -134,24 +134,23 @@ def main() -> None:
     parser.add_argument("--server", default="mysql", help="or one to start: mysql, mariadb-10.11, mariadb-11.8")
     parser.add_argument("--gigabytes", type=float, default=1.0, help="size of the table")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--ways", default=",".join(WAYS))
-    parser.add_argument("--disturbances", type=int, default=len(DISTURBANCES), help="only the first so many")
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=tuple(WAYS))
+    parser.add_argument("--disturbances", nargs="+", choices=DISTURBANCES, default=DISTURBANCES)
     parser.add_argument("--plot", type=Path, help="where to draw the longest stalls")
     arguments = parser.parse_args()
-    ways = arguments.ways.split(",")
     rows = int(arguments.gigabytes * 1024**3 / ROW_BYTES)
     with served(arguments.url, arguments.server, arguments.gigabytes) as (url, pid):
         try:
             fill(url, rows)
-            expected = {way: alone(url, way, pid).seconds or 30.0 for way in ways}
-            quiet: dict[str, list[Measured]] = {way: [] for way in ways}
-            found: dict[tuple[str, str], list[Measured]] = {(NONE, NOTHING): []}
-            found |= {(each, way): [] for each in DISTURBANCES[: arguments.disturbances] for way in ways}
+            expected = {way: alone(url, way, pid).seconds or 30.0 for way in arguments.ways}
+            quiet: dict[str, list[Measured]] = {way: [] for way in arguments.ways}
+            found: dict[tuple[str, str], list[Measured]] = {("none", NOTHING): []}
+            found |= {(each, way): [] for each in arguments.disturbances for way in arguments.ways}
             for number in range(arguments.rounds):
                 for way, results in quiet.items():
                     results.append(alone(url, way, pid))
                 for (disturbance, way), results in found.items():
-                    expected_s = expected[ways[0] if way == NOTHING else way]
+                    expected_s = expected[arguments.ways[0] if way == NOTHING else way]
                     results.append(under_load(url, way, disturbance, expected_s, rows))
                     print(f"round {number + 1}", row(disturbance, way, results[-1:]), file=sys.stderr, flush=True)
         finally:

@@ -100,6 +100,8 @@ class Settings(BaseSettings):
     build_patience: Duration = Field(_PACING.build_patience, validation_alias="EXECUTOR_BUILD_PATIENCE")
     build_tries: int = Field(_PACING.build_tries, validation_alias="EXECUTOR_BUILD_TRIES")
     build_limit: Duration | None = Field(None, validation_alias="EXECUTOR_BUILD_LIMIT")
+    replica_lag_limit: Duration | None = Field(None, validation_alias="EXECUTOR_REPLICA_LAG_LIMIT")
+    slowdown_limit: float | None = Field(None, validation_alias="EXECUTOR_SLOWDOWN_LIMIT")
     build_memory: Size = Field(Rules().build_memory, validation_alias="EXECUTOR_BUILD_MEMORY")
     end_idle_transactions: Duration | None = Field(None, validation_alias="EXECUTOR_END_IDLE_TRANSACTIONS")
     drain_patience: Duration = Field(_PACING.drain_patience, validation_alias="EXECUTOR_DRAIN_PATIENCE")
@@ -145,6 +147,8 @@ class Settings(BaseSettings):
             build_patience=self.build_patience,
             build_tries=self.build_tries,
             build_limit=self.build_limit,
+            replica_lag_limit=self.replica_lag_limit,
+            slowdown_limit=self.slowdown_limit,
             end_idle_transactions=self.end_idle_transactions,
             drain_patience=self.drain_patience,
             rollback_patience=self.rollback_patience,

@@ -4,7 +4,7 @@ A `Move` is an event that has already happened and only needs to be recorded.
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from executor_core.lifecycle import Event
@@ -92,9 +92,14 @@ class DropIndex:
 
 @dataclass(frozen=True, slots=True)
 class Postpone:
-    """Let a busy table be, and try the effect of this phase again later."""
+    """Let a busy table be, and try the effect of this phase again later.
+
+    `lost_build` says that a build was lost at its commit, `spared` how much of the time so far costs no patience.
+    """
 
     why: str
+    lost_build: bool = False
+    spared: timedelta = timedelta()
 
 
 @dataclass(frozen=True, slots=True)

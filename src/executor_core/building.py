@@ -12,7 +12,7 @@ from executor_core.actions import StopBuild
 from executor_core.carrying import Carried
 from executor_core.ddl import Marker, add_index, advisory_lock
 from executor_core.effects import LOOK_AGAIN, Effects
-from executor_core.errors import CALL_FAILED, Refused, Unavailable
+from executor_core.errors import CALL_FAILED, CheckpointUnusable, Refused, Unavailable
 from executor_core.exposure import is_hidden
 from executor_core.forecast import forecast
 from executor_core.lifecycle import Phase
@@ -20,6 +20,8 @@ from executor_core.messages import Draft
 from executor_core.model import AuditAction
 from executor_core.preflight import preflight
 from executor_core.progress import Progress
+from executor_core.state import WindowKind
+from executor_core.strain import Strain, usual_times
 from executor_core.target import BuildOrder, BuildOutcome, BuildReport
 from executor_core.turns import Turns
 
@@ -81,10 +83,11 @@ class Building:
             lock_wait=self.effects.rules.pacing.lock_wait,
             hidden=hidden,
             commit_lock_wait=self.effects.rules.pacing.commit_lock_wait,
+            lost_builds=state.lost_builds,
             memory_limit=self.effects.rules.build_memory,
             table_bytes=facts.table.data_bytes,
         )
-        carried.sight.build = carried.sight.target = carried.sight.progress = None
+        carried.sight.build = carried.sight.target = carried.sight.progress = carried.sight.strain = None
         try:
             carried.target.start_build(order, self.effects.still_ours(carried))
         except Unavailable as error:
@@ -112,6 +115,7 @@ class Building:
         report = carried.target.build_report(carried.index)
         if report is None:
             self._tell_progress(carried)
+            self._look_at_application(carried)
             carried.sight.target = None  # it may be sent only now, or have begun to be ours to stop
             return self.effects.ports.clock.now() + self.effects.rules.pacing.build_poll
         carried.sight.building = False
@@ -131,11 +135,33 @@ class Building:
         if change.progress is not None:
             now, before = self.effects.ports.clock.now(), carried.sight.progress
             carried.sight.progress = (
-                Progress(first_at=now, first=change.progress, at=now, done=change.progress)
+                Progress(
+                    first_at=now,
+                    first=change.progress,
+                    at=now,
+                    done=change.progress,
+                    first_written=change.written,
+                    written=change.written,
+                )
                 if before is None
-                else before.seen(now, change.progress)
+                else before.seen(now, change.progress, change.written)
             )
         self.effects.tell(carried, "build.progressed", progress=change.progress, stage=change.stage)
+
+    def _look_at_application(self, carried: Carried) -> None:
+        """See how long the application's statements take now, where there is a limit to that."""
+        before, now = carried.sight.strain, self.effects.ports.clock.now()
+        if self.effects.rules.pacing.slowdown_limit is None or (before is not None and not before.is_due(now)):
+            return
+        try:
+            snapshot = carried.target.snapshot(carried.index, carried.state.digests or ())
+            if before is not None:
+                carried.sight.strain = before.seen(now, snapshot)
+            else:
+                samples = self.effects.ports.checkpoints.samples(carried.state.run_id, WindowKind.BASELINE)
+                carried.sight.strain = Strain(usual=usual_times(samples), at=now, latest=snapshot)
+        except (*CALL_FAILED, CheckpointUnusable):
+            return  # what can't be seen stops no build
 
     def stop(self, carried: Carried, action: StopBuild) -> datetime:
         """End the statement on the server, then look again."""

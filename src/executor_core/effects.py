@@ -16,6 +16,7 @@ from executor_core.carrying import Carried, Ports, Rules
 from executor_core.errors import CALL_FAILED, ExecutorError, OutcomeUnknown, Refused, StillNeeded, Unavailable
 from executor_core.finding import Case
 from executor_core.lifecycle import Event, Phase
+from executor_core.limits import leeway
 from executor_core.messages import Draft
 from executor_core.model import AuditAction, ConnectionId
 from executor_core.moves import moved
@@ -25,7 +26,7 @@ from executor_core.preflight import preflight
 from executor_core.switchboard import look_at_switch
 
 LOOK_AGAIN = timedelta(seconds=1)
-BUILD_RETRY = (timedelta(seconds=1), timedelta(seconds=30))
+BUILD_RETRY = (timedelta(seconds=1), timedelta(seconds=10))
 QUICK_RETRY = (timedelta(seconds=1), timedelta(seconds=5))
 POSTPONED_AS = MappingProxyType(
     {
@@ -51,6 +52,7 @@ class Effects:
 
     def record(self, carried: Carried, draft: Draft) -> None:
         """Store a draft; from here on it is the run's state."""
+        carried.delivery.settled &= not draft.messages
         self.ports.checkpoints.save(draft.state, draft.messages)
         carried.state = draft.state
 
@@ -127,6 +129,7 @@ class Effects:
             facts = carried.target.inspect(carried.index)
             if carried.state.phase in SURVEYED and carried.sight.build is None:
                 facts = replace(facts, surroundings=carried.target.survey(carried.index))
+                carried.sight.leeway = leeway(facts, carried.index)
         except CALL_FAILED as error:
             return self.could_not_look(carried, error)
         carried.sight.target = facts
@@ -153,7 +156,8 @@ class Effects:
         changes = {
             "tries": state.tries + 1,
             "wake_at": now + wait,
-            "give_up_at": state.give_up_at or now + patience,
+            "give_up_at": (state.give_up_at or now + patience) + action.spared,
+            "lost_builds": state.lost_builds + action.lost_build,
         }
         name = POSTPONED_AS[state.phase]
         details = {

@@ -68,13 +68,14 @@ SPEED = {
 class Forecast:
     """What the build is expected to take. `logged_bytes` is None where it can't be told how much the table is written.
 
-    `room_bytes` is what index and sort files take together while it lasts.
+    `room_bytes` is what index and sort files take together while it lasts, `entry_bytes` what a row takes in the index.
     """
 
     index_bytes: int
     sort_bytes: int
     room_bytes: int
     build_time: timedelta
+    entry_bytes: float
     logged_bytes: int | None = None
 
     def in_brief(self) -> dict[str, float]:
@@ -101,6 +102,7 @@ def forecast(facts: TargetFacts, index: IndexDefinition) -> Forecast | None:
         sort_bytes=int(size * (ROOM_FACTOR - 1)),
         room_bytes=int(size * ROOM_FACTOR),
         build_time=build_time,
+        entry_bytes=entry,
         logged_bytes=None if writes is None else int(writes * build_time.total_seconds() * entry * LOGGED_TWICE),
     )
 

@@ -46,7 +46,7 @@ class Event(StrEnum):
     BASELINE_COLLECTED = "baseline_collected"
     BUILD_FINISHED = "build_finished"
     BUILD_FAILED = "build_failed"
-    BUILD_OVERDUE = "build_overdue"
+    BUILD_GIVEN_UP = "build_given_up"
     BUILD_STOPPED = "build_stopped"
     ONLINE_BUILD_REFUSED = "online_build_refused"
     POSTCHECK_PASSED = "postcheck_passed"
@@ -92,7 +92,7 @@ TRANSITIONS: Mapping[tuple[Phase, Event], Phase] = MappingProxyType(
         (P.BUILDING, E.ONLINE_BUILD_REFUSED): P.REQUIRES_MANUAL,
         (P.BUILDING, E.PERSON_NEEDED): P.REQUIRES_MANUAL,
         (P.BUILDING, E.KILL_SWITCH_ENGAGED): P.STOPPING_BUILD,
-        (P.BUILDING, E.BUILD_OVERDUE): P.STOPPING_BUILD,
+        (P.BUILDING, E.BUILD_GIVEN_UP): P.STOPPING_BUILD,
         (P.STOPPING_BUILD, E.BUILD_STOPPED): P.FAILED,
         (P.STOPPING_BUILD, E.BUILD_FINISHED): P.ROLLING_BACK,
         (P.STOPPING_BUILD, E.PERSON_NEEDED): P.REQUIRES_MANUAL,

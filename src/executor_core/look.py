@@ -13,11 +13,13 @@ from executor_core.errors import ExecutorError, Refused
 from executor_core.index_definition import IndexDefinition
 from executor_core.kill_switch import KillSwitchReading, must_stop
 from executor_core.lifecycle import Event, Phase
+from executor_core.limits import Leeway
 from executor_core.model import FailReason
 from executor_core.pacing import Pacing
 from executor_core.progress import Progress
 from executor_core.reconciliation import Authority, Next, next_step, what_is_there
 from executor_core.state import RunState, Stop
+from executor_core.strain import Strain
 from executor_core.target import BuildReport, IndexFacts, TargetFacts
 
 OUTAGE_FACTOR_WITH_INDEX = 10
@@ -38,6 +40,10 @@ class Sight:
     """Whether a build that this process started has not been reported on yet."""
     progress: Progress | None = None
     """How the build that this process started gets on, where the server tells it."""
+    leeway: Leeway | None = None
+    """What bounds a build, as of the last look around the table."""
+    strain: Strain | None = None
+    """What the application has felt of the build that this process started, where there is a limit for that."""
     look_error: ExecutorError | None = None
     """Why the last look at the target failed."""
     unreachable_since: datetime | None = None

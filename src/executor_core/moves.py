@@ -23,7 +23,7 @@ ANNOUNCED_AS = MappingProxyType(
         Event.BASELINE_COLLECTED: AuditAction.BASELINE_METRICS_COLLECTED,
         Event.BUILD_FAILED: AuditAction.BUILD_FAILED,
         Event.ONLINE_BUILD_REFUSED: AuditAction.BUILD_FAILED,
-        Event.BUILD_OVERDUE: AuditAction.BUILD_OVERDUE,
+        Event.BUILD_GIVEN_UP: AuditAction.BUILD_GIVEN_UP,
         Event.BUILD_STOPPED: AuditAction.BUILD_STOPPED,
         Event.DRAIN_BEGUN: AuditAction.DRAIN_STARTED,
         Event.DRAIN_FINISHED: AuditAction.DRAIN_COMPLETED,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from executor_core.errors import InvalidInput
+from executor_core.tolerance import Tolerance
 
 SHORTEST_SAMPLE_INTERVAL = timedelta(seconds=1)
 USUAL_SAMPLE_INTERVAL = timedelta(seconds=10)
@@ -37,6 +38,10 @@ class Pacing:
     """How often, at most."""
     build_limit: timedelta | None = None
     """How long one build may take: one that takes longer, or clearly would, is stopped. None: as long as it takes."""
+    replica_lag_limit: timedelta | None = None
+    """The same where replicas have to build the index too, and are behind for as long as that takes."""
+    slowdown_limit: float | None = None
+    """How many times longer than before the application's statements may take during a build. None: however long."""
     end_idle_transactions: timedelta | None = None
     """How long a transaction in our way must have been idle for its session to be ended. None: nobody's is."""
     drain_patience: timedelta = timedelta(minutes=10)
@@ -65,10 +70,17 @@ class Pacing:
                 raise InvalidInput(f"the {name.replace('_', ' ')} must not be negative")
         if self.build_tries < 1:
             raise InvalidInput("a build must be tried at least once")
-        if self.build_limit is not None and self.build_limit <= timedelta(0):
-            raise InvalidInput("the build limit must be longer than zero")
+        for name in ("build_limit", "replica_lag_limit"):
+            if getattr(self, name) is not None and getattr(self, name) <= timedelta(0):
+                raise InvalidInput(f"the {name.replace('_', ' ')} must be longer than zero")
+        if self.slowdown_limit is not None and not self.slowdown_limit > 1:
+            raise InvalidInput("the slowdown limit must be more than 1: how many times longer statements may take")
         if self.end_idle_transactions is not None and self.end_idle_transactions < SHORTEST_IDLE:
             raise InvalidInput("transactions must have been idle for a second at least before their sessions are ended")
+
+    def tolerance(self, lost_builds: int) -> Tolerance:
+        """How long others may queue behind a build of a run that has lost so many at their commit."""
+        return Tolerance(budget=self.lock_wait, ceiling=self.commit_lock_wait, lost_builds=lost_builds)
 
     def longest(self, window: timedelta) -> timedelta:
         """How long a window that was meant to be `window` long may become; never less than that."""

@@ -8,7 +8,7 @@ repeated that may have happened already, the target is looked at.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from executor_core.actions import (
@@ -31,6 +31,7 @@ from executor_core.errors import ExecutorError, Refused, StillNeeded
 from executor_core.finding import Case, Severity
 from executor_core.index_definition import IndexDefinition
 from executor_core.lifecycle import Event, Phase
+from executor_core.limits import Course, broken_limit
 from executor_core.look import Sight
 from executor_core.model import FailReason, VerificationStatus
 from executor_core.pacing import Pacing
@@ -166,12 +167,12 @@ class _Plan(Staged):
             return killed
         facts = self.sight.target
         if self.sight.building:
-            return self.overdue() or WatchBuild()
+            return self.too_dear() or WatchBuild()
         if facts is None:
             return self.inspect()
         step = self.reconciled(facts)
         if step is Next.AWAIT_STATEMENT:  # a build whose client died: it runs on, and may be ours soon
-            return self.overdue() or Wait(self.now + self.pacing.build_poll, look_again=True)
+            return self.too_dear() or Wait(self.now + self.pacing.build_poll, look_again=True)
         if step is Next.COUNT_AS_BUILT:
             return Move(event=Event.BUILD_FINISHED, details=self.found(facts))
         if step is Next.TABLE_IS_GONE:
@@ -187,37 +188,44 @@ class _Plan(Staged):
             return self.killed(latest)
         return StartBuild()
 
-    def overdue(self) -> Move | None:
-        """The end of a build that takes longer than it may, or clearly would."""
-        limit, begun_at, progress = self.pacing.build_limit, self.state.build_begun_at, self.sight.progress
-        if limit is None or begun_at is None:
+    def too_dear(self) -> Move | None:
+        """The end of a build that costs more than it may, or clearly would."""
+        if self.state.build_begun_at is None:
             return None
-        if self.now - begun_at > limit:
-            sentence = f"the build has taken longer than {limit}"
-        elif progress is not None and progress.would_break(limit, begun_at):
-            sentence = (
-                f"the build would take much longer than {limit}: after {self.now - begun_at}, "
-                f"{progress.done:.0%} of it was done"
-            )
-        else:
+        sight = self.sight
+        course = Course(
+            begun_at=self.state.build_begun_at,
+            now=self.now,
+            progress=sight.progress,
+            leeway=sight.leeway,
+            strain=sight.strain,
+        )
+        sentence = broken_limit(course, self.pacing)
+        if sentence is None:
             return None
         stop = Stop(reason=FailReason.EXECUTION_ERROR, sentence=sentence)
-        return Move(event=Event.BUILD_OVERDUE, stop=stop, error_message=sentence, details={"reason": sentence})
+        return Move(event=Event.BUILD_GIVEN_UP, stop=stop, error_message=sentence, details={"reason": sentence})
 
-    def build_later(self, why: str, number: int | None = None) -> Action:
-        """Let the busy table be for a while, unless patience is over."""
-        if self.state.give_up_at is not None and self.now >= self.state.give_up_at:
+    def build_later(self, why: str, number: int | None = None, lost: BuildReport | None = None) -> Action:
+        """Let the busy table be for a while, unless patience is over.
+
+        The time of a build that was `lost` costs none as long as the next one may wait longer for its commit.
+        """
+        spared = timedelta()
+        if lost is not None and self.pacing.tolerance(self.state.lost_builds).grows:
+            spared = lost.elapsed
+        if self.state.give_up_at is not None and self.now >= self.state.give_up_at + spared:
             return self.build_failed(f"given up after {self.pacing.build_patience}: {why}", number=number)
         if self.state.tries + 1 >= self.pacing.build_tries:
             return self.build_failed(f"given up after {self.pacing.build_tries} tries: {why}", number=number)
-        return Postpone(why)
+        return Postpone(why, lost_build=lost is not None, spared=spared)
 
     def after(self, report: BuildReport) -> Action:
         """What follows a build that left no index behind: the target has been looked at since."""
         text = report.error or report.outcome
         match report.outcome:
             case BuildOutcome.BUSY | BuildOutcome.UNKNOWN:
-                return self.build_later(text, report.error_number)
+                return self.build_later(text, report.error_number, report if report.lost_at_commit else None)
             case BuildOutcome.NOT_ONLINE:
                 return Move(
                     event=Event.ONLINE_BUILD_REFUSED,

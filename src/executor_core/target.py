@@ -13,6 +13,7 @@ from executor_core.index_definition import IndexDefinition, KeyPart
 from executor_core.metrics import DigestKey, DigestRole
 from executor_core.model import RunId
 from executor_core.surroundings import Surroundings
+from executor_core.tolerance import Tolerance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,13 +136,15 @@ class RunningChange:
     """A statement of ours that holds the table's advisory lock: by its server-side connection id.
 
     `marker` is None when its owner can't be told: the holder runs no addition of ours, or can't be seen.
-    `progress` is from 0 to 1 where the server tells it.
+    `progress` is from 0 to 1 where the server tells it, and `written` how many rows were ever inserted into the table
+    or deleted from it, by its own count.
     """
 
     connection_id: int
     marker: Marker | None
     progress: float | None = None
     stage: str | None = None
+    written: int | None = None
 
     def belongs_to(self, run_id: RunId) -> bool:
         """Whether it adds the index of `run_id`, whichever process started it."""
@@ -187,6 +190,8 @@ class BuildReport:
     error_number: int | None = None
     error: str | None = None
     elapsed: timedelta = timedelta()
+    lost_at_commit: bool = False
+    """Whether a `BUSY` build had been built, and was lost while it waited to be committed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,8 +199,9 @@ class BuildOrder:
     """Everything that a target needs to build an index.
 
     `lock_wait` is how long others may queue behind the statement before the target itself ends it (`BUSY`); where
-    it waits to commit, that grows with the work that would be lost, up to `commit_lock_wait`. `memory_limit` is how
-    many bytes it may sort in, and `table_bytes` how large the table is, where that is known.
+    it waits to commit, that grows with the work that would be lost and with each of the `lost_builds` before this one,
+    up to `commit_lock_wait`. `memory_limit` is how many bytes it may sort in, and `table_bytes` how large the table is,
+    where that is known.
     """
 
     schema_name: str
@@ -205,8 +211,15 @@ class BuildOrder:
     hidden: bool = False
     """Whether the index is built out of the optimizer's sight, to be published later."""
     commit_lock_wait: timedelta = timedelta(milliseconds=500)
+    lost_builds: int = 0
+    """How many builds of this run were lost while they waited to be committed."""
     memory_limit: int = 16 * 1024 * 1024
     table_bytes: int | None = None
+
+    @property
+    def tolerance(self) -> Tolerance:
+        """How long others may queue behind the statement."""
+        return Tolerance(budget=self.lock_wait, ceiling=self.commit_lock_wait, lost_builds=self.lost_builds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

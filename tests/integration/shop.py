@@ -157,18 +157,18 @@ class Command:
 
 def finish(process: "subprocess.Popen[str]") -> Ended:
     """Wait for the command; its output must be exactly one JSON object, or nothing."""
-    out, errors = process.communicate(timeout=120)
+    out, errors = process.communicate(timeout=240)
     return Ended(process.returncode, json.loads(out) if out.strip() else {}, errors)
 
 
-def wait_for(condition: Callable[[], bool], what: str, *, seconds: float = 60) -> None:
-    """Wait until `condition` holds."""
+def wait_for(condition: Callable[[], bool], what: str, *, seconds: float = 60, every: float = 0.02) -> None:
+    """Wait until `condition` holds, looking `every` so many seconds."""
     clock = SystemClock()
     until = clock.monotonic().total_seconds() + seconds
     pause = threading.Event()
     while not condition():
         assert clock.monotonic().total_seconds() < until, f"waited in vain until {what}"
-        pause.wait(0.02)
+        pause.wait(every)
 
 
 @contextmanager

@@ -30,7 +30,7 @@ def held_up(played: Stage) -> Iterator[None]:
         yield
 
 
-def build_held_at_its_beginning(played: Stage, held: ExitStack) -> "subprocess.Popen[str]":
+def build_held_at_its_beginning(played: Stage, held: ExitStack, **options: str) -> "subprocess.Popen[str]":
     """Return a worker whose statement was sent and waits for the table's metadata lock."""
 
     def hold(call: Call) -> None:
@@ -38,7 +38,7 @@ def build_held_at_its_beginning(played: Stage, held: ExitStack) -> "subprocess.P
             held.enter_context(held_up(played))
 
     played.server.on("audit", hold)
-    worker = played.command.start(played.run, **PATIENT)
+    worker = played.command.start(played.run, **PATIENT, **options)
     wait_for(played.build_runs, "the server has the statement")
     return worker
 

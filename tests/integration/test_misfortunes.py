@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 from tests.integration.conftest import Database, Server, _schema
-from tests.integration.crash_stage import Stage, finish_killed, stage
+from tests.integration.crash_stage import RUNNING_BUILDS, Stage, finish_killed, stage
 from tests.integration.shop import Command, create, finish, indexes, wait_for
-from tests.integration.test_crashes_in_builds import build_held_at_its_end
+from tests.integration.test_crashes_in_builds import build_held_at_its_beginning, build_held_at_its_end, held_up
 
 from executor_adapters.local_server import LocalServer
 from executor_adapters.testing.six_calls import Call, SixCallsServer
@@ -225,6 +225,59 @@ def test_a_temporary_directory_that_is_full_leaves_nothing(mysql_server: Server,
         assert (ended.result["status"], ended.result["fail_reason"]) == ("failed", "execution_error")
         assert "1878" in ended.result["error_message"]
         assert not played.index_is_there()
+
+
+# --- the statement ------------------------------------------------------------------------------------------------
+
+
+def statement_of_ours(played: Stage) -> int:
+    (row,) = played.database.execute(RUNNING_BUILDS, (played.database.name,))
+    return int(next(iter(row.values())))
+
+
+def test_a_connection_that_somebody_kills_costs_one_try(server: Server, tmp_path: Path) -> None:
+    with stage(server, tmp_path / "run") as played, ExitStack() as held:
+        worker = build_held_at_its_beginning(played, held)
+        played.database.execute(f"KILL CONNECTION {statement_of_ours(played)}")
+        wait_for(lambda: played.actions()["build_postponed"] == 1, "it is to be tried again")
+        held.close()
+        ended = finish(worker)
+        assert played.problems(ended, "completed") == []
+        assert ended.result["executed_sql"].count("attempt=2") == 1
+
+
+def test_a_statement_that_somebody_kills_is_not_sent_again(server: Server, tmp_path: Path) -> None:
+    with stage(server, tmp_path / "run") as played, ExitStack() as held:
+        worker = build_held_at_its_beginning(played, held)
+        played.database.execute(f"KILL QUERY {statement_of_ours(played)}")
+        ended = finish(worker)
+        held.close()
+        assert (ended.result["status"], ended.result["fail_reason"]) == ("failed", "execution_error")
+        assert "somebody ended our statement on the server" in ended.result["message"]
+        assert played.problems(ended, "failed", builds=0, whole_trail=False) == []
+
+
+def test_a_table_that_stays_locked_is_left_as_it_is(server: Server, tmp_path: Path) -> None:
+    with stage(server, tmp_path / "run") as played, ExitStack() as held:
+        at(played, "baseline_metrics_collected", lambda: held.enter_context(held_up(played)))
+        ended = finish(played.command.start(played.run, build_patience="2s"))
+        held.close()
+        assert (ended.result["status"], ended.result["fail_reason"]) == ("failed", "execution_error")
+        assert "was not built: " in ended.result["message"]
+        assert "given up after 0:00:02" in ended.result["message"]
+        assert played.actions()["build_postponed"] >= 1
+        assert played.problems(ended, "failed", builds=0, whole_trail=False) == []
+
+
+def test_a_build_that_breaks_its_limit_leaves_nothing(server: Server, tmp_path: Path) -> None:
+    with stage(server, tmp_path / "run") as played, ExitStack() as held:
+        ended = finish(build_held_at_its_beginning(played, held, build_limit="2s"))
+        assert not played.build_runs()
+        held.close()
+        assert (ended.result["status"], ended.result["fail_reason"]) == ("failed", "execution_error")
+        assert "left no index and no lock behind: the build has taken longer than 0:00:02" in ended.result["message"]
+        assert (played.actions()["build_given_up"], played.actions()["build_stopped"]) == (1, 1)
+        assert played.problems(ended, "failed", builds=0, whole_trail=False) == []
 
 
 # --- what may not be done -----------------------------------------------------------------------------------------

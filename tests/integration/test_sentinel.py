@@ -7,7 +7,7 @@ of the moment at which it gave way is the sharper witness, and ``bench/change`` 
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -29,12 +29,12 @@ from executor_adapters.mysql.locks import (
     lock_view,
 )
 from executor_adapters.mysql.sentinel import GaveWay, Sentinel
-from executor_adapters.mysql.stall import Tolerance
 from executor_core.ddl import Marker, add_index
 from executor_core.errors import Unavailable
 from executor_core.index_definition import parse_index_definition
 from executor_core.model import RunId
 from executor_core.target import BuildOrder, BuildOutcome, BuildReport
+from executor_core.tolerance import Tolerance
 
 pytestmark = pytest.mark.integration
 
@@ -177,10 +177,11 @@ def transaction_of(database: Any, seconds: float) -> Iterator[None]:
     thread.join()
 
 
-def statement_of_ours(database: Any, beginning: str = "ALTER TABLE") -> int | None:
+def statement_of_ours(cursor: Any, schema_name: str) -> int | None:
     """Return the connection id of our statement that is under way and past its wait at the start."""
-    for row in database.execute("SHOW FULL PROCESSLIST"):
-        if str(row["Info"]).startswith(beginning) and row["db"] == database.name:
+    cursor.execute("SHOW FULL PROCESSLIST")
+    for row in cursor.fetchall():
+        if str(row["Info"]).startswith("ALTER TABLE") and row["db"] == schema_name:
             state = str(row["State"])
             if state and not state.startswith(
                 ("Waiting", "init", "Opening", "starting", "setup", "checking", "preparing")
@@ -189,9 +190,38 @@ def statement_of_ours(database: Any, beginning: str = "ALTER TABLE") -> int | No
     return None
 
 
-def building(target: MySQLTarget, database: Any) -> int:
-    """Wait until the build is under way; return its connection's id."""
-    return int(wait_for(lambda: target.build_report(INDEX) is None and statement_of_ours(database), 20))
+def building(target: MySQLTarget, cursor: Any) -> int | None:
+    """Wait until the build is under way; return its connection's id, or None where it was over first."""
+    found = wait_for(lambda: statement_of_ours(cursor, target.schema_name) or target.build_report(INDEX))
+    return found if isinstance(found, int) else None
+
+
+def begin_to_build(target: MySQLTarget, database: Any) -> None:
+    with database.connect() as connection, connection.cursor() as cursor:
+        target.start_build(order(database))
+        building(target, cursor)
+
+
+@contextmanager
+def transaction_in_the_build(target: MySQLTarget, database: Any) -> Iterator[int]:
+    """Begin a build, and while it is under way a transaction that keeps the table; gives its connection's id.
+
+    The connection that watches is the one that keeps; a build that was quicker is taken back, and another begun.
+    """
+    with database.connect() as connection, connection.cursor() as cursor:
+        for attempt in range(1, 21):
+            target.start_build(order(database, attempt))
+            building(target, cursor)
+            cursor.execute("START TRANSACTION")
+            cursor.execute("SELECT note FROM orders WHERE id = 1")
+            if "ix_note" not in indexes(database):
+                yield connection.thread_id()
+                cursor.execute("ROLLBACK")
+                return
+            cursor.execute("ROLLBACK")
+            ended(target)
+            target.drop_index(INDEX, RUN, BUDGET)
+    raise AssertionError("every build was over before a transaction could be opened")
 
 
 def third_party(database: Any, statement: str) -> threading.Thread:
@@ -213,7 +243,7 @@ def third_party(database: Any, statement: str) -> threading.Thread:
 def test_a_transaction_that_is_open_at_the_start_costs_the_application_next_to_nothing(target, database):
     with Application(database) as application, transaction_of(database, BLOCKED_S):
         reports = built_at_last(target, database)
-    assert reports[0].outcome is BuildOutcome.BUSY
+    assert (reports[0].outcome, reports[0].lost_at_commit) == (BuildOutcome.BUSY, False)
     assert reports[-1].outcome is BuildOutcome.DONE
     assert application.longest_s < BOUND_S
     assert application.errors == []
@@ -225,13 +255,12 @@ def test_a_transaction_that_is_open_at_the_start_costs_the_application_next_to_n
 
 def test_a_transaction_that_is_opened_during_the_build_costs_the_build_and_not_the_application(target, database):
     with Application(database) as application:
-        target.start_build(order(database))
-        building(target, database)
-        with open_transaction(database):
+        with transaction_in_the_build(target, database):
             report = ended(target)
             assert indexes(database) == {"PRIMARY"}
             assert target.running_change(INDEX) is None
         assert report.outcome is BuildOutcome.BUSY
+        assert report.lost_at_commit
         assert "of others had queued behind ours for 0." in report.error
         assert built_at_last(target, database)[-1].outcome is BuildOutcome.DONE
     assert application.longest_s < OBEYED_S
@@ -250,8 +279,7 @@ def test_somebody_elses_statement_for_the_whole_table_does_not_stall_the_applica
     target, database, statement
 ):
     with Application(database) as application:
-        target.start_build(order(database))
-        building(target, database)
+        begin_to_build(target, database)
         other = third_party(database, statement)
         first = ended(target)
         other.join()
@@ -273,8 +301,7 @@ def test_a_build_in_nobodys_way_is_let_alone(target, database):
 
 
 def test_somebody_elses_ddl_that_stalls_nobody_is_no_reason_to_give_way(target, database):
-    target.start_build(order(database))
-    building(target, database)
+    begin_to_build(target, database)
     other = third_party(database, "ALTER TABLE orders COMMENT 'theirs'")
     assert ended(target).outcome is BuildOutcome.DONE
     other.join()
@@ -282,8 +309,11 @@ def test_somebody_elses_ddl_that_stalls_nobody_is_no_reason_to_give_way(target, 
 
 def test_a_kill_by_somebody_else_stays_a_stop(target, database):
     for _ in range(10):
-        target.start_build(order(database))
-        database.execute(f"KILL QUERY {building(target, database)}")
+        with database.connect() as connection, connection.cursor() as cursor:
+            target.start_build(order(database))
+            ours = building(target, cursor)
+            with suppress(pymysql.err.OperationalError):  # it may be over, and its connection gone
+                cursor.execute(f"KILL QUERY {ours or 0}")
         report = ended(target)
         if report.outcome is not BuildOutcome.DONE:  # a quick server may have built it before the kill came
             break
@@ -465,11 +495,8 @@ def test_locks_are_seen_as_well_as_states_where_the_instrument_is_switched_on(da
         assert report.error.startswith("the statement was not sent: the table's lock was held by root@")
         assert f"(connection {keeper}, for " in report.error
         assert "SELECT" not in report.error
-        with Application(database) as application:
-            target.start_build(order(database))
-            building(target, database)
-            with open_transaction(database) as keeper:
-                report = ended(target)
+        with Application(database) as application, transaction_in_the_build(target, database) as keeper:
+            report = ended(target)
         assert report.outcome is BuildOutcome.BUSY
         assert f"(connection {keeper}, for " in report.error
         assert application.longest_s < OBEYED_S

@@ -103,6 +103,9 @@ class ServerBench:
         self._run("UPDATE orders SET note = 'new' WHERE id = %s", times)
         return self._digest_like("UPDATE%orders%")
 
+    def insert(self, rows: int) -> None:
+        self._run("INSERT INTO orders (customer_id, status) VALUES (%s, 'new')", rows)
+
     def read_another_table(self, times: int) -> str:
         self._run("SELECT name FROM customers WHERE id = %s", times)
         return self._digest_like("SELECT%name%customers%")

@@ -265,6 +265,16 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     option("--build-patience", metavar="5m", help="how long a busy table is tried again (EXECUTOR_BUILD_PATIENCE)")
     option("--build-tries", metavar="100", help="how often, at most (EXECUTOR_BUILD_TRIES)")
     option("--build-limit", metavar="1h", help="stop a build that takes longer, or would (EXECUTOR_BUILD_LIMIT)")
+    option(
+        "--replica-lag-limit",
+        metavar="10m",
+        help="the same where replicas have to build after this server (EXECUTOR_REPLICA_LAG_LIMIT)",
+    )
+    option(
+        "--slowdown-limit",
+        metavar="5",
+        help="stop a build while which statements take so many times as long (EXECUTOR_SLOWDOWN_LIMIT)",
+    )
     option("--build-memory", metavar="16M", help="what a build may sort in, at most (EXECUTOR_BUILD_MEMORY)")
     option(
         "--drain-patience", metavar="10m", help="how long older transactions are waited for (EXECUTOR_DRAIN_PATIENCE)"

@@ -203,9 +203,10 @@ class FakeDatabase:
         self.server.settle()
         by_key = {self.server.statistics.key_of(query): query for query in self.server.queries()}
         rows = [
-            row.model_copy(update={"role": watched.role})
+            row
             for watched in digests
-            if watched.key in by_key and (row := self.server.statistics.row(by_key[watched.key])) is not None
+            if watched.key in by_key
+            and (row := self.server.statistics.row(by_key[watched.key], watched.role)) is not None
         ]
         table = self.server.table(index.table_name)
         snapshot = Snapshot(
@@ -251,10 +252,8 @@ class FakeDatabase:
 
     def _changing(self, call: str, index: IndexDefinition, lock_wait: timedelta, change: Callable[[], None]) -> None:
         """Wait for the metadata lock and make the change, as far as the connection lasts."""
-        if self.server.is_locked(index.table_name):
-            self.server.clock.wait(lock_wait)
-            if self.server.is_locked(index.table_name):
-                raise Unavailable("the table's metadata lock was not to be had in time (1205)")
+        if not self.server.wait_for_lock(index.table_name, lock_wait):
+            raise Unavailable("the table's metadata lock was not to be had in time (1205)")
         happened = self._lost(call)
         if happened is not False:
             change()

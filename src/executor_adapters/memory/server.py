@@ -84,12 +84,31 @@ class Build:
         """The table that it changes."""
         return self.order.index.table_name
 
+    def patience(self, work: timedelta) -> timedelta:
+        """How long it waits for the lock that it needs now."""
+        return self.order.tolerance.at_commit(work) if self.stage is Stage.COMMITTING else self.order.lock_wait
+
+
+@dataclass(frozen=True, slots=True)
+class _Rhythm:
+    """An application that keeps a lock for `held`, lets it go for `free`, and so on."""
+
+    since: timedelta
+    held: timedelta
+    free: timedelta
+
+    def free_at(self, at: timedelta) -> timedelta:
+        """When the lock is free, from `at` on."""
+        phase = (at - self.since) % (self.held + self.free)
+        return at + max(self.held - phase, timedelta())
+
 
 @dataclass(slots=True)
 class _Blocked:
     """Who keeps a table's metadata lock or advisory lock, apart from our builds."""
 
     metadata: dict[str, int] = field(default_factory=dict[str, int])
+    rhythms: dict[str, _Rhythm] = field(default_factory=dict[str, _Rhythm])
     since: dict[int, timedelta] = field(default_factory=dict[int, timedelta])
     advisory: dict[str, int] = field(default_factory=dict[str, int])
 
@@ -196,6 +215,19 @@ class FakeServer:
             yield
 
     @contextmanager
+    def short_transactions(self, table_name: str, *, held: timedelta, free: timedelta) -> Generator[None]:
+        """Hold the table's metadata lock for a while again and again, as a busy application does."""
+        with self._lock:
+            self.settle()
+            self._blocked.rhythms[table_name] = _Rhythm(self.clock.monotonic(), held, free)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.settle()
+                del self._blocked.rhythms[table_name]
+
+    @contextmanager
     def holding_advisory_lock(self, table_name: str) -> Generator[None]:
         """Hold the table's advisory lock from a connection that runs no statement of ours."""
         with self._holding(self._blocked.advisory, table_name):
@@ -271,9 +303,12 @@ class FakeServer:
                     marker=build.order.marker,
                     progress=self._progress(build),
                     stage=build.stage,
+                    written=self._written(table_name),
                 )
             holder = self._blocked.advisory.get(table_name)
-            return None if holder is None else RunningChange(connection_id=holder, marker=None)
+            if holder is None:
+                return None
+            return RunningChange(connection_id=holder, marker=None, written=self._written(table_name))
 
     def begin(self, order: BuildOrder) -> Build:
         """Take the advisory lock and begin a build; without the lock the build has ended as `BUSY` already."""
@@ -300,7 +335,15 @@ class FakeServer:
 
     def is_locked(self, table_name: str) -> bool:
         """Whether somebody holds the table's metadata lock."""
-        return table_name in self._blocked.metadata
+        now = self.clock.monotonic()
+        return self._free_at(table_name, now) != now
+
+    def wait_for_lock(self, table_name: str, patience: timedelta) -> bool:
+        """Wait until the table's metadata lock is free, for so long at most, and say whether it is."""
+        now = self.clock.monotonic()
+        free_at = self._free_at(table_name, now)
+        self.clock.wait(patience if free_at is None else min(patience, free_at - now))
+        return not self.is_locked(table_name)
 
     def drop(self, table_name: str, index_name: str) -> None:
         """Drop an index of ours."""
@@ -418,15 +461,22 @@ class FakeServer:
         """When something happens to the build next."""
         if build.stage is Stage.BUILDING:
             return build.stage_since + self.build_time
-        if self.is_locked(build.table_name):
-            return build.stage_since + build.order.lock_wait
-        return max(build.stage_since, self._settled_at)
+        free_at = self._free_at(build.table_name, max(build.stage_since, self._settled_at))
+        ended_at = build.stage_since + build.patience(self.build_time)
+        return ended_at if free_at is None else min(free_at, ended_at)
+
+    def _free_at(self, table_name: str, at: timedelta) -> timedelta | None:
+        """When the table's metadata lock is free, from `at` on; None where somebody holds it who may stay."""
+        if table_name in self._blocked.metadata:
+            return None
+        rhythm = self._blocked.rhythms.get(table_name)
+        return at if rhythm is None else rhythm.free_at(at)
 
     def _proceed(self, build: Build) -> None:
         """Take the build to its next stage, or to its end."""
         if build.stage is Stage.BUILDING:
             build.stage, build.stage_since = Stage.COMMITTING, self._settled_at
-        elif self.is_locked(build.table_name):
+        elif self._free_at(build.table_name, self._settled_at) != self._settled_at:
             # At the commit too: all the work is thrown away.
             self._end(build, BuildOutcome.BUSY, LOCK_WAIT_TIMEOUT, "Lock wait timeout exceeded")
         elif build.stage is Stage.WAITING:
@@ -450,6 +500,9 @@ class FakeServer:
             return 1.0 if build.stage is Stage.COMMITTING else 0.0
         return (self.clock.monotonic() - build.stage_since) / self.build_time
 
+    def _written(self, table_name: str) -> int:
+        return self._statistics.written(query for query in self._queries.values() if query.table == table_name)
+
     def _refuse_if_impossible(self, build: Build) -> None:
         index = build.order.index
         table = self._tables.get(index.table_name)
@@ -468,7 +521,11 @@ class FakeServer:
 
     def _end(self, build: Build, outcome: BuildOutcome, number: int | None = None, error: str | None = None) -> None:
         build.report = BuildReport(
-            outcome=outcome, error_number=number, error=error, elapsed=self._settled_at - build.begun_at
+            outcome=outcome,
+            error_number=number,
+            error=error,
+            elapsed=self._settled_at - build.begun_at,
+            lost_at_commit=outcome is BuildOutcome.BUSY and build.stage is Stage.COMMITTING,
         )
 
     def _show(self, table_name: str, index_name: str, *, visible: bool) -> None:

@@ -12,7 +12,6 @@ from executor_adapters.mysql.connection import Connection, Connector
 from executor_adapters.mysql.errors import StatementFailed
 from executor_adapters.mysql.locks import Guarded
 from executor_adapters.mysql.sentinel import GaveWay, Sentinel
-from executor_adapters.mysql.stall import Tolerance
 from executor_adapters.mysql.tuning import build_variables
 from executor_core import ddl
 from executor_core.errors import ExecutorError, Unavailable
@@ -55,8 +54,7 @@ class Build:
         try:
             guarded = Guarded.table_of(connection, order.index.table_name)
             still_ours()
-            tolerance = Tolerance(budget=order.lock_wait, ceiling=order.commit_lock_wait)
-            self._sentinel = Sentinel(connector, guarded, tolerance, clock)
+            self._sentinel = Sentinel(connector, guarded, order.tolerance, clock)
         except ExecutorError:
             connection.unlock_and_close(self._lock)
             raise
@@ -79,11 +77,18 @@ class Build:
         try:
             self._sentinel.run(connection, self._statement)
         except GaveWay as gave_way:
-            elapsed = self._clock.monotonic() - started
-            return BuildReport(outcome=BuildOutcome.BUSY, error=gave_way.sentence, elapsed=elapsed)
-        except StatementFailed as failure:
-            elapsed = self._clock.monotonic() - started
             return BuildReport(
-                outcome=failure.outcome, error_number=failure.number, error=failure.text, elapsed=elapsed
+                outcome=BuildOutcome.BUSY,
+                error=gave_way.sentence,
+                elapsed=self._clock.monotonic() - started,
+                lost_at_commit=self._sentinel.lost_at_commit,
+            )
+        except StatementFailed as failure:
+            return BuildReport(
+                outcome=failure.outcome,
+                error_number=failure.number,
+                error=failure.text,
+                elapsed=self._clock.monotonic() - started,
+                lost_at_commit=failure.outcome is BuildOutcome.BUSY and self._sentinel.lost_at_commit,
             )
         return BuildReport(outcome=BuildOutcome.DONE, elapsed=self._clock.monotonic() - started)

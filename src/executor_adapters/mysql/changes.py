@@ -10,7 +10,6 @@ from executor_adapters.mysql.connection import Connection, Connector, Row
 from executor_adapters.mysql.errors import Reaction, StatementFailed
 from executor_adapters.mysql.locks import Guarded
 from executor_adapters.mysql.sentinel import GaveWay, Sentinel
-from executor_adapters.mysql.stall import Tolerance
 from executor_core import ddl
 from executor_core.ddl import Marker
 from executor_core.errors import Refused, Unavailable
@@ -18,9 +17,14 @@ from executor_core.index_definition import IndexDefinition
 from executor_core.model import RunId
 from executor_core.ports import Clock, StillOurs
 from executor_core.target import IndexFacts, RunningChange
+from executor_core.tolerance import Tolerance
 
 _NO_SUCH_THREAD = 1094
 _REFUSALS = frozenset({Reaction.REFUSED, Reaction.NOT_ONLINE})
+_WRITTEN = (
+    "SELECT COUNT_INSERT + COUNT_DELETE FROM performance_schema.table_io_waits_summary_by_table"
+    " WHERE OBJECT_TYPE = 'TABLE' AND OBJECT_SCHEMA = %s AND OBJECT_NAME = %s"
+)
 _STAGE = re.compile(r"stage/[^/]+/(?:alter table \((?P<step>[^)]*)\)|(?P<name>.+))")
 
 
@@ -32,10 +36,14 @@ def running_change(connection: Connection, table_name: str) -> RunningChange | N
         return None
     state, statement = _statement_of(connection, int(holder))
     marker = marker_of(statement)
-    if marker is None:
-        return RunningChange(connection_id=int(holder), marker=None)
-    progress, stage = _stage_of(connection, int(holder))
-    return RunningChange(connection_id=int(holder), marker=marker, progress=progress, stage=stage or state or None)
+    progress, stage = (None, None) if marker is None else _stage_of(connection, int(holder))
+    return RunningChange(
+        connection_id=int(holder),
+        marker=marker,
+        progress=progress,
+        stage=None if marker is None else stage or state or None,
+        written=_written(connection, table_name),
+    )
 
 
 def stop_change(connection: Connection, change: RunningChange) -> None:
@@ -175,6 +183,11 @@ def _stage_of(connection: Connection, thread: int) -> tuple[float | None, str | 
     if row is None:
         return None, None
     return fraction(row[1], row[2]), short_stage(str(row[0]))
+
+
+def _written(connection: Connection, table_name: str) -> int | None:
+    row = _optional_row(connection, _WRITTEN, connection.database, connection.table_name(table_name))
+    return None if row is None else int(row[0])
 
 
 def fraction(done: int | None, estimated: int | None) -> float | None:

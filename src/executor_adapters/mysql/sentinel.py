@@ -1,7 +1,7 @@
 """The lock sentinel: it runs one statement of ours, and ends it rather than let the application queue behind it.
 
-Before the statement is sent, the sentinel looks twice who holds the table's lock: while somebody keeps it, a try
-would only make everybody else wait. Then, on a connection and a thread of its own, it watches who queues behind
+Before the statement is sent, the sentinel waits a moment for the table's lock to be free: while somebody keeps it, a
+try would only make everybody else wait. Then, on a connection and a thread of its own, it watches who queues behind
 the statement, at its start, while it builds and at its commit, and kills it when somebody has waited longer than
 the budget. It kills nobody else. The statement's own ``lock_wait_timeout`` of a second stays beneath.
 """
@@ -12,9 +12,10 @@ from datetime import timedelta
 from executor_adapters.mysql.connection import Connection, Connector, TimeLimits
 from executor_adapters.mysql.errors import Reaction, StatementFailed
 from executor_adapters.mysql.locks import Guarded, Holder, LockView, lock_view
-from executor_adapters.mysql.stall import Overdue, Sample, StallWatch, Tolerance
+from executor_adapters.mysql.stall import CalmWatch, Overdue, Sample, StallWatch
 from executor_core.errors import Refused, Unavailable
 from executor_core.ports import Clock
+from executor_core.tolerance import Tolerance
 
 LIMITS = TimeLimits(connect=timedelta(seconds=2), read=timedelta(seconds=2), statement=timedelta(seconds=1))
 """A sentinel that waits longer for an answer than others wait for us is none."""
@@ -26,7 +27,10 @@ RECONNECT = timedelta(seconds=1)
 """How long after a failed attempt the sentinel tries again to reach the server."""
 NEW_VIEW = timedelta(seconds=10)
 """How often it looks anew how it may look: instruments are switched, privileges granted and revoked."""
-LOOK_APART = timedelta(milliseconds=250)
+FREE_LOOK = timedelta(milliseconds=5)
+"""How far looks are apart that wait for the lock to be free: applications pause for moments only."""
+CALM_PATIENCE = timedelta(seconds=1)
+"""For how long that is waited for. A table that is never free is tried all the same, if nobody stays."""
 PATIENT_FROM = timedelta(seconds=10)
 """Who lets others queue for so long wants a place in the queue: the statement is then sent, whoever holds the lock."""
 NAMED_HOLDERS = 3
@@ -54,9 +58,15 @@ class Sentinel:
         self._watch = StallWatch(tolerance)
         self._ended = threading.Event()
         self._gave_way: str | None = None
+        self._ended_at_commit = False
         self._blind_since: timedelta | None = None
         self._connection, self._view = self._opened()
         self._viewed_at = clock.monotonic()
+
+    @property
+    def lost_at_commit(self) -> bool:
+        """Whether the statement, if it was ended, had done its work and waited for the lock to commit it."""
+        return self._ended_at_commit or self._watch.at_commit
 
     def run(self, connection: Connection, sql: str) -> None:
         """Run the statement on its connection, guarded.
@@ -80,20 +90,21 @@ class Sentinel:
             self._ended.set()
 
     def _obstacle(self) -> str | None:
-        """Say who keeps the table's lock from one look to the next, or why that could not be found out."""
+        """Wait for the table to be free; say who keeps its lock after all, or why that could not be found out."""
+        calm, until = CalmWatch(), self._clock.monotonic() + CALM_PATIENCE
         try:
-            first = self._view.holders(self._connection, self._guarded)
-            if not first:
-                return None
-            self._clock.wait(LOOK_APART)
-            second = self._view.holders(self._connection, self._guarded) or ()
+            while True:
+                holders, now = self._view.holders(self._connection, self._guarded), self._clock.monotonic()
+                if holders is None or calm.is_free(now, {holder.lock for holder in holders}):
+                    return None
+                if now >= until:
+                    break
+                self._clock.wait(FREE_LOOK)
         except StatementFailed as failure:
             return f"the statement was not sent: the sentinel could not look at the table's locks ({failure.sentence})"
-        stayed = {holder.lock for holder in first} & {holder.lock for holder in second}
-        keepers = tuple(holder for holder in second if holder.lock in stayed)
-        if not keepers:
-            return None
-        return f"the statement was not sent: the table's lock was held by {named(keepers)}"
+        stayed = calm.stayed(now)
+        keepers = tuple(holder for holder in holders if holder.lock in stayed)
+        return f"the statement was not sent: the table's lock was held by {named(keepers)}" if keepers else None
 
     def _guard(self) -> None:
         pause = CLOSE_LOOK
@@ -121,6 +132,7 @@ class Sentinel:
         # Said before it is done: the statement's own thread may see the end of it first.
         earlier = self._gave_way
         self._gave_way = earlier or self._sentence(overdue)
+        self._ended_at_commit = self.lost_at_commit
         try:
             self._connection.rows("KILL QUERY %s", self._guarded.connection_id)
         except StatementFailed:

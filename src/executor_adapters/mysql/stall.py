@@ -1,16 +1,27 @@
-"""When to give way: samples of who queues behind our statement in, keep or kill out. Pure; the caller tells the time.
+"""When to begin and when to give way: samples of who has the lock and who queues in, decisions out.
+
+Pure; the caller tells the time.
 
 A statement that waits is one `Waiter` as long as it waits. Its wait is counted from the first sample that shows
-it, so what is measured is never longer than what was suffered. What others may suffer is the operator's budget;
-at the commit, where giving way throws a finished build away, it grows with the work that would be lost.
+it, so what is measured is never longer than what was suffered.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NamedTuple
 
-SHARE = 0.01
-"""A build of a minute may keep others waiting for 600 ms rather than be lost, if the ceiling lets it."""
+from executor_core.tolerance import Tolerance
+
+LEAST_LOST = timedelta(milliseconds=100)
+"""A statement that had worked for less has not begun to build: it was ended at its start."""
+FREE_LOOKS = 2
+"""In so many looks, one after the other, nobody has the lock of a table that is free."""
+STAYED = timedelta(milliseconds=250)
+"""Who has kept the lock for so long may keep it for longer."""
+
+Lock = tuple[int, int]
+"""What tells one transaction's lock from the next one's."""
 
 
 class Waiter(NamedTuple):
@@ -30,33 +41,30 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tolerance:
-    """How long others may queue: `budget`, or at the commit `share` of the work done, up to `ceiling`.
-
-    A budget above the ceiling is the operator's word: nothing makes it shorter.
-    """
-
-    budget: timedelta
-    ceiling: timedelta = timedelta()
-    share: float = SHARE
-
-    def at_commit(self, work: timedelta) -> timedelta:
-        """Return how long others may queue while a build that took `work` waits to be committed.
-
-        >>> tolerance = Tolerance(budget=timedelta(milliseconds=250), ceiling=timedelta(milliseconds=500))
-        >>> tolerance.at_commit(timedelta(seconds=40)), tolerance.at_commit(timedelta(hours=1))
-        (datetime.timedelta(microseconds=400000), datetime.timedelta(microseconds=500000))
-        """
-        return max(self.budget, min(self.ceiling, work * self.share))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Overdue:
     """Somebody has waited too long: how many wait, how long the longest has, and how long was allowed."""
 
     waiters: int
     longest: timedelta
     allowed: timedelta
+
+
+@dataclass(slots=True)
+class CalmWatch:
+    """Follows who has the table's lock before our statement is sent."""
+
+    _since: dict[Lock, timedelta] = field(default_factory=dict[Lock, timedelta])
+    _free_looks: int = 0
+
+    def is_free(self, at: timedelta, locks: Collection[Lock]) -> bool:
+        """Take in who has the lock, and say whether nobody does, for longer than between two statements."""
+        self._since = {lock: self._since.get(lock, at) for lock in locks}
+        self._free_looks = 0 if locks else self._free_looks + 1
+        return self._free_looks >= FREE_LOOKS
+
+    def stayed(self, at: timedelta) -> frozenset[Lock]:
+        """Return the locks that were kept so long that others would queue behind a statement of ours."""
+        return frozenset(lock for lock, since in self._since.items() if at - since >= STAYED)
 
 
 @dataclass(slots=True)
@@ -67,6 +75,11 @@ class StallWatch:
     _since: dict[Waiter, timedelta] = field(default_factory=dict[Waiter, timedelta])
     _work: timedelta = timedelta()
     _last: Sample | None = None
+
+    @property
+    def at_commit(self) -> bool:
+        """Whether our statement was last seen to wait with work behind it: lost, if it does not get the lock."""
+        return self._last is not None and self._last.waiting and self._work >= LEAST_LOST
 
     def judge(self, sample: Sample) -> Overdue | None:
         """Return what is overdue as of this sample, or None while our statement may go on.

@@ -38,6 +38,8 @@ def test_every_setting_has_the_variable_that_is_promised() -> None:
         "EXECUTOR_BUILD_PATIENCE",
         "EXECUTOR_BUILD_TRIES",
         "EXECUTOR_BUILD_LIMIT",
+        "EXECUTOR_REPLICA_LAG_LIMIT",
+        "EXECUTOR_SLOWDOWN_LIMIT",
         "EXECUTOR_BUILD_MEMORY",
         "EXECUTOR_DRAIN_PATIENCE",
         "EXECUTOR_END_IDLE_TRANSACTIONS",

@@ -72,6 +72,7 @@ def test_a_helpful_index_completes() -> None:
         "index_added",
         "drain_started",
         "drain_completed",
+        "publish_started",
         "index_published",
         "after_metrics_collected",
         "verification_completed",
@@ -268,6 +269,38 @@ def test_a_table_that_stays_busy_is_given_up() -> None:
     with world.server.holding_lock("orders"):
         step = process.carry(run)
     assert end(step) == (ExecutionStatus.FAILED, FailReason.EXECUTION_ERROR)
+    assert indexes(world) == {"PRIMARY"}
+
+
+def test_a_build_that_was_lost_at_its_commit_is_worth_a_longer_wait_the_next_time() -> None:
+    """Each commit comes when a transaction has just begun: the usual budget would be too short for ever."""
+    world = FakeWorld()
+    run = world.run("customer_id")
+    process = Process(world, rules=SHORT)
+    world.server.build_time = timedelta(seconds=1.2)
+    process.carry(run, until=entered("sampling_baseline"))
+    with world.server.short_transactions("orders", held=timedelta(seconds=0.5), free=timedelta(milliseconds=20)):
+        step = process.carry(run)
+    assert end(step) == (ExecutionStatus.COMPLETED, None)
+    assert isinstance(step, Finished)
+    assert step.state.lost_builds == 1
+    assert step.state.built_at is not None
+    entered_at = [n.at for n in world.observer.notices if n.name == "phase.entered" and n.fields["phase"] == "building"]
+    assert step.state.built_at - entered_at[0] < timedelta(minutes=1)
+
+
+def test_a_ceiling_that_is_too_low_for_the_application_loses_every_build() -> None:
+    world = FakeWorld()
+    run = world.run("customer_id")
+    rules = replace(SHORT, pacing=replace(SHORT.pacing, commit_lock_wait=timedelta(0)))
+    process = Process(world, rules=rules)
+    world.server.build_time = timedelta(seconds=1.2)
+    process.carry(run, until=entered("sampling_baseline"))
+    with world.server.short_transactions("orders", held=timedelta(seconds=0.5), free=timedelta(milliseconds=20)):
+        step = process.carry(run)
+    assert end(step) == (ExecutionStatus.FAILED, FailReason.EXECUTION_ERROR)
+    assert isinstance(step, Finished)
+    assert step.state.lost_builds > 2
     assert indexes(world) == {"PRIMARY"}
 
 
@@ -751,7 +784,66 @@ def test_a_build_that_would_break_its_limit_is_stopped_early() -> None:
     assert step.state.stopping_since - step.state.build_begun_at < timedelta(minutes=3)
     assert indexes(world) == {"PRIMARY"}
     actions = world.control_plane.actions(RunId(run.id))
-    assert actions[-3:] == ["build_overdue", "build_stopped", "status_change"]
+    assert actions[-3:] == ["build_given_up", "build_stopped", "status_change"]
+
+
+def given_up(world: FakeWorld, run: ExecutionRun, **limits: Any) -> str:
+    """Why a long build of `run` is given up, within minutes and without a trace."""
+    world.server.build_time = timedelta(hours=1)
+    step = Process(world, rules=replace(SHORT, pacing=replace(SHORT.pacing, **limits))).carry(run)
+    assert end(step) == (ExecutionStatus.FAILED, FailReason.EXECUTION_ERROR)
+    assert isinstance(step, Finished)
+    assert step.state.build_begun_at is not None
+    assert step.state.stopping_since is not None
+    assert step.state.stopping_since - step.state.build_begun_at < timedelta(minutes=3)
+    assert indexes(world) == {"PRIMARY"}
+    assert world.server.running() == []
+    actions = world.control_plane.actions(RunId(run.id))
+    assert actions[-3:] == ["build_given_up", "build_stopped", "status_change"]
+    return str(step.state.error_message)
+
+
+def test_a_build_that_would_leave_replicas_too_far_behind_is_given_up() -> None:
+    world = FakeWorld()
+    world.server.around = replace(world.server.around, replicas=2)
+    why = given_up(world, world.run("customer_id"), replica_lag_limit=timedelta(minutes=10))
+    assert "replicas would be behind" in why
+
+
+def test_a_build_whose_log_would_overflow_is_given_up() -> None:
+    world = FakeWorld()
+    world.server.around = replace(world.server.around, online_log_bytes=100_000)
+    assert "would be logged by the end of the build" in given_up(world, world.run("customer_id"))
+
+
+def test_a_build_that_slows_the_application_down_is_given_up() -> None:
+    world = FakeWorld()
+    run = world.run("customer_id")
+    world.control_plane.on("audit", lambda: _slowed(world, run))
+    assert "took 10.0 times as long" in given_up(world, run, slowdown_limit=5.0)
+
+
+def _slowed(world: FakeWorld, run: ExecutionRun) -> None:
+    if world.control_plane.actions(RunId(run.id))[-1] == "build_started":
+        for query in world.server.queries():
+            slower = replace(query.cost, latency=max(query.cost.latency, timedelta(milliseconds=1)) * 10)
+            world.server.add_query(replace(query, cost=slower))
+
+
+@pytest.mark.parametrize("unseen", ["snapshot", "samples"])
+def test_a_slowdown_that_cannot_be_seen_stops_no_build(unseen: str, mocker: MockerFixture) -> None:
+    world = FakeWorld()
+    run = world.run("customer_id")
+    process = Process(world, rules=replace(SHORT, pacing=replace(SHORT.pacing, slowdown_limit=5.0)))
+    process.carry(run, until=entered("building"))
+    if unseen == "snapshot":
+        process.database.fail("snapshot", Unavailable("away"), times=2)
+        assert end(process.carry(run)) == (ExecutionStatus.COMPLETED, None)
+    else:
+        unusable = mocker.patch.object(process.journal or world.journal, "samples", side_effect=CheckpointUnusable("?"))
+        process.carry(run, until=lambda step: step.state.phase != "building")
+        assert unusable.called
+        assert "idx_customer_id" in indexes(world)
 
 
 def test_an_index_that_a_foreign_key_needs_by_now_is_left_hidden_to_a_person() -> None:
@@ -1121,12 +1213,24 @@ def test_a_run_whose_lease_only_another_claim_renews_is_kept_by_its_steps_too() 
     assert isinstance(process.engine.advance(run), Waiting)
 
 
+def test_the_outbox_is_not_asked_while_all_is_told() -> None:
+    world = FakeWorld()
+    run = world.run("customer_id")
+    process = Process(world, rules=SHORT)
+    process.carry(run, until=entered("watching"))
+    world.journal.faults.fail("pending", CheckpointUnusable("the file is damaged"))
+    until = world.clock.now() + timedelta(seconds=10)
+    assert isinstance(process.carry(run, until=lambda _: world.clock.now() >= until), Waiting)
+    with pytest.raises(CheckpointUnusable):
+        process.carry(run)
+
+
 def test_a_run_that_can_not_be_left_in_order_is_let_go_nevertheless() -> None:
     world = FakeWorld()
     run = world.run("customer_id")
     process, keeper = kept_process(world)
     process.carry(run, until=entered("sampling_baseline"))
-    world.journal.faults.fail("pending", CheckpointUnusable("the file is damaged"))
+    world.control_plane.fail("release", Unavailable("away"))
     assert process.engine.leave(run)
     assert keeper.kept == {}
     assert "lease.release_failed" in world.observer.names

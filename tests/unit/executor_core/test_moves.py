@@ -76,7 +76,7 @@ TOLD = {
     (Phase.BUILDING, Event.ONLINE_BUILD_REFUSED): ["build_failed", *MANUAL],
     (Phase.BUILDING, Event.PERSON_NEEDED): MANUAL,
     (Phase.BUILDING, Event.KILL_SWITCH_ENGAGED): ["kill_switch_engaged"],
-    (Phase.BUILDING, Event.BUILD_OVERDUE): ["build_overdue"],
+    (Phase.BUILDING, Event.BUILD_GIVEN_UP): ["build_given_up"],
     (Phase.STOPPING_BUILD, Event.BUILD_STOPPED): ["build_stopped", *FAILED],
     (Phase.STOPPING_BUILD, Event.BUILD_FINISHED): ["index_added", "rollback_started"],
     (Phase.STOPPING_BUILD, Event.PERSON_NEEDED): MANUAL,

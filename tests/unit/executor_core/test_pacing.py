@@ -52,6 +52,9 @@ def test_what_can_be_turned_off_may_be_zero_but_not_negative(name: str) -> None:
     [
         ({"build_tries": 0}, "a build must be tried at least once"),
         ({"build_limit": seconds(0)}, "the build limit must be longer than zero"),
+        ({"replica_lag_limit": seconds(-1)}, "the replica lag limit must be longer than zero"),
+        ({"slowdown_limit": 1.0}, "the slowdown limit must be more than 1"),
+        ({"slowdown_limit": float("nan")}, "the slowdown limit must be more than 1"),
         ({"end_idle_transactions": seconds(0.5)}, "idle for a second at least"),
     ],
 )
@@ -61,7 +64,9 @@ def test_what_makes_no_sense_is_refused(wrong: dict[str, Any], why: str) -> None
 
 
 def test_nobody_is_ended_and_no_build_is_stopped_unless_the_operator_says_so() -> None:
-    assert (Pacing().end_idle_transactions, Pacing().build_limit) == (None, None)
+    pacing = Pacing()
+    assert (pacing.end_idle_transactions, pacing.build_limit) == (None, None)
+    assert (pacing.replica_lag_limit, pacing.slowdown_limit) == (None, None)
     assert Pacing(end_idle_transactions=seconds(1), build_limit=seconds(1), build_tries=1).build_tries == 1
 
 

@@ -563,6 +563,23 @@ def test_a_table_that_stays_busy_is_given_up(facts: TargetFacts, report: BuildRe
     assert ended == failed(text if number is None else f"error {number}: {text}", number)
 
 
+LOST = BuildReport(outcome=BuildOutcome.BUSY, error="others queued", elapsed=seconds(600), lost_at_commit=True)
+
+
+@pytest.mark.parametrize("give_up_at", [after(-599), None])
+def test_a_lost_build_costs_no_patience_as_long_as_the_next_one_may_wait_longer(give_up_at: datetime | None) -> None:
+    sight = Sight(kill_switch=OFF, target=CLEAR, build=LOST)
+    there = in_phase(Phase.BUILDING, give_up_at=give_up_at)
+    assert decide(there, sight) == Postpone("others queued", lost_build=True, spared=seconds(600))
+
+
+@pytest.mark.parametrize(("lost_builds", "give_up_at"), [(0, after(-600)), (1, after(-599))])
+def test_otherwise_it_does(lost_builds: int, give_up_at: datetime) -> None:
+    sight = Sight(kill_switch=OFF, target=CLEAR, build=LOST)
+    there = in_phase(Phase.BUILDING, give_up_at=give_up_at, lost_builds=lost_builds)
+    assert move(there, sight) == failed("given up after 0:05:00: others queued", None)
+
+
 def test_a_build_is_tried_only_so_often() -> None:
     facts, report, why = BUSY[1]
     sight = Sight(kill_switch=OFF, target=facts, build=report)
@@ -590,7 +607,7 @@ def test_a_build_that_takes_too_long_is_stopped(
     seen = None if progress is None else Progress(first_at=begun, first=0.0, at=NOON, done=progress)
     sight = Sight(kill_switch=OFF, building=building, target=ORPHAN_RUNS, progress=seen)
     assert move(in_phase(Phase.BUILDING, build_begun_at=begun), sight, pacing=LIMITED) == Move(
-        event=Event.BUILD_OVERDUE,
+        event=Event.BUILD_GIVEN_UP,
         stop=Stop(reason=FailReason.EXECUTION_ERROR, sentence=reason),
         error_message=reason,
         details={"reason": reason},

@@ -31,6 +31,24 @@ def test_what_the_build_took_before_it_was_seen_counts() -> None:
     assert progress(30, 0.1, 0.4).would_break(seconds(61), after(-10))
 
 
+def written(first: int | None, now: int | None, done: float = 0.4) -> float | None:
+    look = Progress(first_at=NOON, first=0.1, at=NOON, done=0.1, first_written=first, written=first)
+    return look.seen(after(30), done, now).written_by_end()
+
+
+def test_rows_come_and_go_at_the_pace_that_was_seen() -> None:
+    assert written(1000, 1300) == 900
+
+
+@pytest.mark.parametrize(
+    ("first", "now", "done"),
+    [(None, 1300, 0.4), (1000, None, 0.4), (1000, 999, 0.4), (1000, 1300, 0.11)],
+    ids=["not at first", "not now", "counted anew", "without an end in sight"],
+)
+def test_how_many_rows_come_and_go_is_not_always_known(first: int | None, now: int | None, done: float) -> None:
+    assert written(first, now, done) is None
+
+
 @given(seen_s=st.floats(5, 1e5), first=st.floats(0, 0.5), gained=st.floats(LEAST_DONE * 1.01, 0.5))
 def test_a_build_is_never_done_before_the_latest_look(seen_s: float, first: float, gained: float) -> None:
     end = progress(seen_s, first, first + gained).expected_end()

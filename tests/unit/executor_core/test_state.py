@@ -57,6 +57,7 @@ FULL = state(
     give_up_at=after(300),
     tries=4,
     hidden=True,
+    lost_builds=1,
     build_begun_at=after(310),
     stopping_since=after(390),
     built_at=after(400),

@@ -78,6 +78,10 @@ class TargetBench(Protocol):
         """Write to the table `times` times, and return the statement's digest."""
         ...
 
+    def insert(self, rows: int) -> None:
+        """Insert so many rows into the table."""
+        ...
+
     def read_another_table(self, times: int) -> str:
         """Read another table of the schema `times` times, and return the statement's digest."""
         ...

@@ -86,6 +86,18 @@ class TargetBuildsContract(TargetContract):
         assert self.ended(bench, target).outcome is BuildOutcome.DONE
         assert target.running_change(INDEX) is None
 
+    def test_a_change_tells_how_many_rows_have_come_to_the_table(
+        self, bench: TargetBench, target: TargetDatabase
+    ) -> None:
+        with bench.holding_advisory_lock():
+            before = target.running_change(INDEX)
+            bench.insert(7)
+            after = target.running_change(INDEX)
+        assert before is not None
+        assert after is not None
+        assert before.written is not None
+        assert after.written == before.written + 7
+
     def test_one_table_is_changed_by_one_at_a_time(self, bench: TargetBench, target: TargetDatabase) -> None:
         other = bench.another_process()
         with bench.holding_lock():

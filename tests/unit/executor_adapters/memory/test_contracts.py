@@ -26,6 +26,7 @@ from executor_adapters.testing.contracts import (
     OutboxContract,
     TargetDatabaseContract,
 )
+from executor_adapters.testing.contracts.control_plane import CALLS
 from executor_core.errors import Unavailable
 from executor_core.evidence import Evidence
 from executor_core.model import ConnectionId, ExecutionRun, RunId
@@ -73,7 +74,7 @@ class FakeControlPlaneBench:
 
     def unreachable(self) -> FakeControlPlane:
         plane = FakeControlPlane(FakeClock())
-        for call in ("claim", "kill_switch", "deliver", "scheduled_runs", "recorded_run"):
+        for call in CALLS:
             plane.fail(call, Unavailable("no connection"))
         return plane
 
@@ -82,6 +83,9 @@ class FakeControlPlaneBench:
 
     def set_kill_switch(self, *, active: bool, connection_id: ConnectionId | None, reason: str | None) -> None:
         self.plane.set_kill_switch(active=active, connection_id=connection_id, reason=reason)
+
+    def request_rollback(self, run_id: RunId, reason: str) -> None:
+        self.plane.request_rollback(run_id, reason)
 
     def end_lease(self, run_id: RunId) -> None:
         self.plane.end_lease(run_id)
@@ -168,8 +172,11 @@ class FakeDatabaseBench:
     def write(self, times: int) -> str:
         return self._run("INSERT INTO `orders` VALUES (...)", "orders", times, writes=True)
 
+    def insert(self, rows: int) -> None:
+        self._run("INSERT INTO `orders` (`status`) VALUES (?)", "orders", rows, writes=True)
+
     def _run(self, text: str, table: str | None, times: int, *, writes: bool = False) -> str:
-        cost = Cost(latency=timedelta(milliseconds=1), rows_examined=10)
+        cost = Cost(latency=timedelta(milliseconds=1), rows_examined=10, rows_affected=int(writes))
         for rate in (times, 0):
             query = self.server.add_query(
                 Query(text=text, per_second=rate, cost=cost, table=table, indexed={"customer_id": cost}, writes=writes)
