@@ -30,7 +30,7 @@ from executor_core.carrying import Finished, Ports, Rules, Waiting
 from executor_core.engine import Engine
 from executor_core.model import ConnectionId, ExecutionRun, RunId, WorkerId
 from executor_core.pacing import Pacing
-from executor_core.ports import Notice
+from executor_core.ports import Notice, RollbackRequest
 from executor_core.state import RunState
 
 COLUMNS = {"id": "int", "customer_id": "int", "status": "varchar(20)", "note": "text"}
@@ -150,6 +150,10 @@ class Listing:
         """The next ones."""
         listed, self._left = self._left[:limit], self._left[limit:]
         return listed
+
+    def rollback_requests(self) -> list[RollbackRequest]:
+        """Nobody wants anything back."""
+        return []
 
 
 def resident() -> int:

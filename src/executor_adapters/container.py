@@ -97,14 +97,16 @@ class Production(containers.DeclarativeContainer):
 
 
 @contextmanager
-def production(settings: Settings, *observers: Observer) -> Generator[Production]:
+def production(settings: Settings, *observers: Observer, evidence_dir: Path | None = None) -> Generator[Production]:
     """Wire for one command, whose `observers` hear of everything too; close what was opened afterwards.
 
+    Evidence is kept in the state directory, or in `evidence_dir` where that is to go and the evidence to stay.
     Raises `InvalidInput` for settings that can't be used; connects to nothing yet.
     """
     container = Production(
         settings=providers.Object(settings),
         observer=providers.Object(SeveralObservers([LoggingObserver(), *observers])),
+        evidence_dir=providers.Object(evidence_dir or _evidence_dir(settings)),
     )
     with ExitStack() as opened:
         for part in (container.journal(), container.control_plane(), container.connections(), container.lease_keeper()):

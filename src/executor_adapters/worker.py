@@ -3,7 +3,8 @@
 Steps of different runs run on a small pool of threads; the queue is ordered by the (monotonic) time at which each
 run wants to go on. No more than a share of the threads works for one connection, so that a database that does not
 answer holds up its own runs and nobody else's. The control plane is asked for more runs at intervals, and whenever
-one has ended; while it can't be reached or asks for patience, no run is begun.
+one has ended; while it can't be reached or asks for patience, no run is begun. Where it has requests for a rollback,
+they are done in the same way: for the queue, one is a run that has ended and is carried once more.
 """
 
 import heapq
@@ -14,10 +15,11 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Protocol
 
 from executor_adapters.clock import InterruptibleClock, system_jitter
 from executor_adapters.driving import LEAVE_PATIENCE, LEAVE_POLL, STILL_BUILDING, STOPPED
-from executor_core.carrying import Finished, Interrupted, NotClaimed, Waiting
+from executor_core.carrying import Finished, Interrupted, NotClaimed, Step, Waiting
 from executor_core.engine import Engine
 from executor_core.errors import CheckpointUnusable, ExecutorError, InvalidInput, Refused, Unavailable
 from executor_core.model import ExecutionRun
@@ -42,11 +44,20 @@ SHARE = 4
 LOGGER = logging.getLogger("executor.worker")
 
 
+class Carrier(Protocol):
+    """What carries a run, step by step: an engine, or a rollback that was asked for."""
+
+    def advance(self, run: ExecutionRun, /) -> Step: ...
+    def holds(self, run: ExecutionRun, /) -> bool: ...
+    def leave(self, run: ExecutionRun, /) -> bool: ...
+
+
 @dataclass(slots=True, eq=False)
 class _Job:
     """A run in the worker's hands; `begun` once it waited for the first time, `leaving` says why it is let go."""
 
     run: ExecutionRun
+    carrier: Carrier
     begun: bool = False
     leaving: str | None = None
 
@@ -102,6 +113,7 @@ class Worker:
         self._busy: Counter[str] = Counter()
         self._held_up: defaultdict[str, deque[_Job]] = defaultdict(deque)
         self._pressure = _Pressure(jitter)
+        self._requests_due: timedelta | None = timedelta(0)
 
     def work(self, *, once: bool = False) -> None:
         """Carry runs until interrupted; with `once`, until the control plane has none left.
@@ -168,11 +180,28 @@ class Worker:
             LOGGER.warning("the scheduled runs can't be listed: %s", error)
             self._pressure.failed(now, error.retry_after if isinstance(error, Unavailable) else None)
             return None
+        listed = [*self._requested(now), *(_Job(run, self._engine) for run in runs)]
         known = self._resting.keys() | {job.run.id for job in self._jobs()}
-        new = [run for run in runs if run.id not in known][: self._runs_at_once - self._carried()]
-        for run in new:
-            self._put(_Job(run), now)
+        new = [job for job in listed if job.run.id not in known][: self._runs_at_once - self._carried()]
+        for job in new:
+            self._put(job, now)
         return len(new)
+
+    def _requested(self, now: timedelta) -> list[_Job]:
+        """Return what people want to be taken back, as far as the control plane tells: it need not have the call."""
+        if self._requests_due is None or now < self._requests_due:
+            return []
+        try:
+            requests = self._control_plane.rollback_requests()
+        except Refused as error:
+            LOGGER.info("requests for a rollback are not asked for again: %s", error)
+            self._requests_due = None
+            return []
+        except Unavailable as error:
+            LOGGER.warning("the requests for a rollback can't be listed: %s", error)
+            self._requests_due = now + max(LONGEST_PAUSE, error.retry_after or LONGEST_PAUSE)
+            return []
+        return [_Job(request.run, self._engine.requested_rollback(request)) for request in requests]
 
     def _put(self, job: _Job, due: timedelta) -> None:
         heapq.heappush(self._queue, (due, next(self._order), job))
@@ -185,10 +214,12 @@ class Worker:
 
     def _next_due(self, now: timedelta) -> _Job | None:
         """The next run that may go on now; those that may not yet are put where they wait."""
-        for connection_id, held_up in self._held_up.items():
+        for connection_id, held_up in list(self._held_up.items()):
             while held_up and self._busy[connection_id] < self._share:
                 if self._may_go_on(job := held_up.popleft(), now):
                     return job
+            if not held_up:  # there may be a thousand connections, of which few hold anything up
+                del self._held_up[connection_id]
         while self._queue and self._queue[0][0] <= now:
             _, _, job = heapq.heappop(self._queue)
             if self._may_go_on(job, now):
@@ -208,10 +239,10 @@ class Worker:
         """Carry a run one step further, on a thread of the pool; return its end, or the pause before its next step."""
         try:
             if job.leaving is not None:
-                return Interrupted(job.leaving) if self._engine.leave(job.run) else LEAVE_POLL
-            step = self._engine.advance(job.run)
+                return Interrupted(job.leaving) if job.carrier.leave(job.run) else LEAVE_POLL
+            step = job.carrier.advance(job.run)
         except (InvalidInput, CheckpointUnusable) as error:
-            if not self._engine.holds(job.run):
+            if not job.carrier.holds(job.run):
                 LOGGER.error("run %s: %s", job.run.id, error)  # noqa: TRY400 -- the sentence says it all
                 return NotClaimed(str(error))
             return self._gone_wrong(job, error)
@@ -235,17 +266,25 @@ class Worker:
 
     def _collect(self, pause: Callable[[timedelta], None]) -> bool:
         """Wait a little for steps to end; return whether a run has left our hands."""
+        turn = self._turn()
         if not self._working:
-            until = self._queue[0][0] - self._clock.monotonic() if self._queue else TURN
-            pause(min(TURN, until))
+            pause(turn)
             return False
-        done, _ = wait(self._working, timeout=TURN.total_seconds(), return_when=FIRST_COMPLETED)
+        done, _ = wait(self._working, timeout=turn.total_seconds(), return_when=FIRST_COMPLETED)
         settled = [self._settle(future) for future in done]
         return any(settled)
+
+    def _turn(self) -> timedelta:
+        """For how long nothing can be begun: where a thread is free, until the next run is due."""
+        if not self._queue or len(self._working) == self._threads:
+            return TURN
+        return max(timedelta(0), min(TURN, self._queue[0][0] - self._clock.monotonic()))
 
     def _settle(self, future: "Future[End | timedelta]") -> bool:
         job = self._working.pop(future)
         self._busy[job.run.connection_id] -= 1
+        if not self._busy[job.run.connection_id]:
+            del self._busy[job.run.connection_id]
         step = future.result()
         if isinstance(step, timedelta):
             self._put(job, self._clock.monotonic() + step)

@@ -41,11 +41,15 @@ def claim_run(carried: Carried, ports: Ports, worker_id: WorkerId) -> NotClaimed
         entry = draft.messages[0]
         key = f"{entry.key}:claim:{ports.clock.now():%Y%m%dT%H%M%S.%f}:{worker_id}"
         ports.outbox.append(Message(key=key, run_id=entry.run_id, kind=entry.kind, body=entry.body))
-        patience = (error.retry_after or timedelta(0)) if isinstance(error, Unavailable) else None
-        return NotClaimed(str(error), patience)
+        return NotClaimed(str(error), patience_asked_for(error))
     carried.tenure = Tenure(Lease(claim=claim, asked_at=asked_at))
     _put_on_record(carried, carried.tenure.lease, ports)
     return None
+
+
+def patience_asked_for(error: Unavailable | Refused) -> timedelta | None:
+    """Return for how long a control plane that did not grant a claim asked to be left alone; None if it said no."""
+    return (error.retry_after or timedelta(0)) if isinstance(error, Unavailable) else None
 
 
 def _put_on_record(carried: Carried, lease: Lease, ports: Ports) -> None:

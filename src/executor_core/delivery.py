@@ -25,6 +25,8 @@ class Delivery:
     delivered: int = 0
     refused: int = 0
     """How many messages were set aside, since the control plane will never take them."""
+    settled: bool = False
+    """Whether nothing that this process stored is untold: the outbox is not asked before more is stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +44,8 @@ UNAUTHORIZED = frozenset({401, 403})
 
 FIRST_RETRY = timedelta(milliseconds=500)
 LONGEST_RETRY = timedelta(seconds=30)
+LAST_WORD_PATIENCE = timedelta(seconds=10)
+"""For how long the end of a run is told again at once, before that is left to the next start."""
 
 
 def deliver_pending(

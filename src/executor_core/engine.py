@@ -46,7 +46,7 @@ from executor_core.carrying import (
     Step,
     Waiting,
 )
-from executor_core.delivery import Delivery, Flushed
+from executor_core.delivery import LAST_WORD_PATIENCE, Delivery, Flushed
 from executor_core.effects import Effects
 from executor_core.errors import (
     CALL_FAILED,
@@ -62,17 +62,17 @@ from executor_core.messages import Draft
 from executor_core.model import AuditAction, ConnectionId, ExecutionRun, RunId, WorkerId
 from executor_core.moves import refused_by_scope
 from executor_core.planner import next_action
+from executor_core.ports import RollbackRequest
 from executor_core.publishing import Publishing
+from executor_core.requested_rollback import RequestedRollback
 from executor_core.sampling import Sampling
 from executor_core.scope import index_in_scope, schema_in_scope
 from executor_core.state import RunState, origin_of
+from executor_core.timekeeping import keep_time
 from executor_core.turns import Turns
 
 ACTIONS_AT_ONCE = 100
 """A step ends after so many actions even if more could be done: no run keeps others waiting."""
-
-LAST_WORD_PATIENCE = timedelta(seconds=10)
-"""For how long a finished run keeps trying to tell the control plane so, before it is left to the next start."""
 
 
 class Engine:
@@ -194,6 +194,12 @@ class Engine:
         """
         return self._backlog.deliver()
 
+    def requested_rollback(self, request: RollbackRequest) -> RequestedRollback:
+        """Return what does as `request` asks, by this engine's ports and rules and in its worker's name."""
+        return RequestedRollback(
+            request.reason, ports=self._ports, worker_id=self._worker_id, pacing=self._rules.pacing
+        )
+
     # --- one run -----------------------------------------------------------------------------------------------------
 
     def _step(self, carried: Carried) -> Step:
@@ -206,6 +212,7 @@ class Engine:
 
     def _advance(self, carried: Carried) -> Step:
         for _ in range(ACTIONS_AT_ONCE):
+            keep_time(carried, self._ports.clock)
             keep_lease(carried, self._ports)
             told = carried.tenure is None or self._deliver(carried)
             if carried.state.finished:
@@ -240,6 +247,9 @@ class Engine:
         return None
 
     def _deliver(self, carried: Carried) -> bool:
+        """Tell what is untold; return whether nothing is left."""
+        if carried.delivery.settled:
+            return True
         failures, run_id = carried.delivery.failures, carried.state.run_id
         try:
             claim = None if carried.tenure is None else carried.tenure.lease.claim
@@ -254,6 +264,7 @@ class Engine:
             left = self._ports.outbox.backlog(run_id).get(run_id, 0)
             name = "delivery.caught_up" if told else "delivery.failed"
             self._effects.tell(carried, name, undelivered=left, error=carried.delivery.last_error)
+        carried.delivery.settled = told
         return told
 
     def _finish(self, carried: Carried, *, told: bool) -> Step:

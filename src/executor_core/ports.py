@@ -58,6 +58,14 @@ class Message:
     body: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollbackRequest:
+    """A person wants the index of `run`, which has ended, to be taken back, for a `reason` in their own words."""
+
+    run: ExecutionRun
+    reason: str
+
+
 class ControlPlane(Protocol):
     """The SaaS side, over its six calls; more where it has more.
 
@@ -95,6 +103,16 @@ class ControlPlane(Protocol):
 
     def recorded_run(self, run_id: RunId) -> ExecutionRun:
         """Return a run as the control plane has it; `Refused` where there is no such call, or no such run."""
+        ...
+
+    def rollback_requests(self) -> Sequence[RollbackRequest]:
+        """Return the requests for a rollback that are not settled, the oldest first; `Refused` where there is no such
+        call. The record of a manual rollback that has ended, well or not, settles a request.
+        """
+        ...
+
+    def claim_rollback(self, run_id: RunId, worker_id: WorkerId) -> Claim:
+        """Claim a run that has ended, to do what is asked for by a request: like `claim`, and refused without one."""
         ...
 
 

@@ -92,6 +92,16 @@ def test_an_executor_that_does_what_it_must_is_approved(mysql_database: Any, tmp
     assert tables(mysql_database) == set()
 
 
+@pytest.mark.mariadb
+def test_an_executor_that_does_what_it_must_is_approved_on_mariadb_too(mariadb_database: Any, tmp_path: Path) -> None:
+    ended = accept("--embedded", "--mysql-url", mariadb_database.url, "--window", "6s", out=tmp_path)
+    assert ended.statuses == {f"TC-{number:02}": "PASS" for number in range(1, 11)}, (
+        tmp_path / "result-log.md"
+    ).read_text()
+    assert (ended.code, ended.log["decision"]) == (0, "APPROVED")
+    assert tables(mariadb_database) == set()
+
+
 def test_an_executor_that_fails_open_is_blocked(mysql_database: Any, tmp_path: Path) -> None:
     script = tmp_path / "fails_open.py"
     script.write_text(FAILS_OPEN)

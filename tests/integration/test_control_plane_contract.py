@@ -53,6 +53,10 @@ class ReferenceBench:
         body = switch(active=active, connection_id=connection_id, reason=reason)
         self._http.post("/api/kill-switch", json=body).raise_for_status()
 
+    def request_rollback(self, run_id: RunId, reason: str) -> None:
+        path = f"/api/executions/{quote(run_id, safe='')}/rollback-requests"
+        self._http.post(path, json={"reason": reason}).raise_for_status()
+
     def end_lease(self, run_id: RunId) -> None:
         self._clock.advance(LEASE)
 

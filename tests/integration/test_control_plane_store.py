@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -115,7 +116,7 @@ def differences(url: str) -> list[object]:
     """Return what a new migration would have to change, where the newest version is written down."""
     with connected(url) as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert context.get_current_revision() == "0002"
+        assert context.get_current_revision() == "0003"
         return list(compare_metadata(context, METADATA))
 
 
@@ -252,10 +253,15 @@ class StoreContract:
         ada = store.on_behalf_of("ada")
         outcomes = all_at_once(lambda _: ada.request_rollback("run-1", "slow 🙂", now=NOW))
         assert [type(outcome) for outcome in outcomes].count(RollbackRequested) == CALLERS - 1
-        (request,) = store.rollback_requests(connections={"conn-1"})
+        (request,) = store.open_rollback_requests(connections={"conn-1"})
+        assert request.run.id == "run-1"
         assert (request.reason, request.requested_by, request.requested_at) == ("slow 🙂", "ada", NOW)
         assert [entry.action for entry in store.log(limit=9, actor="ada")] == ["request_rollback"]
-        assert store.rollback_requests(connections={"conn-2"}) == []
+        assert store.open_rollback_requests(connections={"conn-2"}) == []
+        assert store.asked_to_roll_back(["run-1", "run-2"]) == {"run-1"}
+        claim = partial(store.claim, "run-1", length=LEASE, now=NOW, to_roll_back=True)
+        claims = all_at_once(lambda number: claim(WorkerId(f"worker-{number}")))
+        assert [type(claim) for claim in claims].count(RunHeld) == CALLERS - 1
 
     def test_a_wrong_password_is_unavailable_and_stays_secret(self, url: str) -> None:
         wrong = make_url(url).set(username="nobody", password="hunter2").render_as_string(hide_password=False)

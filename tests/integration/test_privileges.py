@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.conftest import Server
+from tests.integration.conftest import Database, Server
 from tests.integration.crash_stage import Stage, stage
 from tests.integration.shop import finish
 
@@ -33,17 +33,24 @@ def documented(use: str, kind: str) -> list[str]:
 
 
 @contextmanager
-def account(played: Stage, grants: list[str]) -> Generator[None]:
-    """Let the command work as a user of its own, with these grants and no others."""
-    user = f"p_{played.database.name[-12:]}"
+def user_of(database: Database, grants: list[str]) -> Generator[str]:
+    """Make a user with these grants and no others; give the URL by which it reaches the schema."""
+    user, schema = f"p_{database.name[-12:]}", f"`{database.name}`"
     with ExitStack() as opened:
         for place in PLACES:
-            played.database.execute(f"CREATE USER {user}@'{place}' IDENTIFIED BY 'pw'")
-            opened.callback(played.database.execute, f"DROP USER {user}@'{place}'")
+            database.execute(f"CREATE USER {user}@'{place}' IDENTIFIED BY 'pw'")
+            opened.callback(database.execute, f"DROP USER {user}@'{place}'")
             for grant in grants:
-                where = grant.replace("shop.orders", f"`{played.database.name}`.test_orders")
-                played.database.execute(f"GRANT {where} TO {user}@'{place}'")
-        played.command.mysql_url = played.database.url.replace("//root@", f"//{user}:pw@")
+                where = grant.replace("shop.orders", f"{schema}.test_orders").replace("executor_test.*", f"{schema}.*")
+                database.execute(f"GRANT {where} TO {user}@'{place}'")
+        yield database.url.replace("//root@", f"//{user}:pw@")
+
+
+@contextmanager
+def account(played: Stage, grants: list[str]) -> Generator[None]:
+    """Let the command work as a user of its own, with these grants and no others."""
+    with user_of(played.database, grants) as url:
+        played.command.mysql_url = url
         yield
 
 
@@ -149,3 +156,54 @@ def test_privileges_of_an_active_role_count(server: Server, tmp_path: Path) -> N
         planned = plan(played)
         assert planned.code == 0, planned
         assert not planned.codes & {"alter_missing", "select_missing", "privileges_unclear"}
+
+
+@pytest.fixture(
+    params=[
+        pytest.param("mysql", marks=pytest.mark.mysql),
+        pytest.param("mariadb", marks=pytest.mark.mariadb),
+    ]
+)
+def schema(request: pytest.FixtureRequest) -> Database:
+    found = request.getfixturevalue(f"{request.param}_database")
+    assert isinstance(found, Database)
+    return found
+
+
+def accept(url: str, out: Path, *options: str) -> "subprocess.CompletedProcess[str]":
+    """Run ``executor acceptance --embedded`` on the server of `url`."""
+    command = [sys.executable, "-m", "executor_adapters.command.main", "acceptance", "--embedded", "--window", "2s"]
+    return subprocess.run(
+        [*command, "--out", str(out), *options],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        env={**os.environ, "EXECUTOR_MYSQL_URL": url},
+    )
+
+
+def test_what_is_documented_for_an_acceptance_is_enough_for_one(schema: Database, tmp_path: Path) -> None:
+    """The cases in which an index is made and dropped, is there before, can't be made, and can't be dropped."""
+    schema.execute(f"DROP DATABASE `{schema.name}`")
+    try:
+        with user_of(schema, documented("acceptance", schema.server.kind)) as url:
+            ended = accept(url, tmp_path, "--cases", "TC-03,TC-04,TC-05,TC-07", "--json")
+        log = json.loads(ended.stdout)
+        cases = {case["case"]: case["status"] for case in log["cases"] if case["status"] != "NOT SELECTED"}
+        assert cases == dict.fromkeys(("TC-03", "TC-04", "TC-05", "TC-07"), "PASS"), ended.stderr
+        assert "direct_exposure" not in ended.stderr
+    finally:
+        with schema.server.connect() as connection, connection.cursor() as cursor:
+            left = cursor.execute("SHOW DATABASES LIKE %s", (schema.name,))
+            cursor.execute(f"CREATE DATABASE IF NOT EXISTS `{schema.name}`")
+    assert left == 0
+
+
+def test_without_one_of_them_an_acceptance_does_not_begin(schema: Database, tmp_path: Path) -> None:
+    grants = documented("acceptance", schema.server.kind)
+    for missing in (grant for grant in grants if not grant.startswith("PROCESS")):
+        with user_of(schema, [grant for grant in grants if grant != missing]) as url:
+            ended = accept(url, tmp_path / missing.partition(" ")[0])
+        assert ended.returncode == 2, (missing, ended)
+        assert "what is missing" in ended.stderr
+        assert schema.execute("SHOW TABLES") == [], missing

@@ -33,6 +33,9 @@ class Bench:
     run: ExecutionRun
 
     def roll_back(self, *options: str, **environment: str) -> Ended:
+        return self.call("rollback", self.run.id, "--reason", "customers complain", *options, **environment)
+
+    def call(self, *words: str, **environment: str) -> Ended:
         variables = {
             "EXECUTOR_MYSQL_URL": self.command.mysql_url,
             "SAAS_API_URL": self.api.base_url,
@@ -40,10 +43,7 @@ class Bench:
             "EXECUTOR_ROLLBACK_PATIENCE": "2s",
         }
         done = subprocess.run(
-            [
-                *(sys.executable, "-m", "executor_adapters.command.main", "rollback", self.run.id, "--json"),
-                *("--reason", "customers complain", *options),
-            ],
+            [sys.executable, "-m", "executor_adapters.command.main", *words, "--json"],
             env={**os.environ, **variables, **environment},
             capture_output=True,
             text=True,
@@ -153,3 +153,29 @@ def test_a_drop_that_is_denied_leaves_the_run_completed(bench: Bench) -> None:
     assert [record["status"] for record in bench.api.rollbacks(bench.run.id)] == ["failed"]
     assert bench.roll_back().code == 3
     assert bench.indexes() == BEFORE
+
+
+@pytest.mark.parametrize("kind", ["reference"])
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["where-it-was-carried", "on-another-machine"])
+def test_a_worker_takes_back_what_somebody_asked_for_at_the_control_plane(
+    bench: Bench, tmp_path: Path, *, elsewhere: bool
+) -> None:
+    assert isinstance(bench.api, Reference)
+    bench.api.end_lease(bench.run.id)  # of the worker that carried the run: it is gone
+    bench.api.request_rollback(bench.run.id, "customers complain")
+    options = ("--state-dir", str(tmp_path / "elsewhere")) if elsewhere else ()
+    bench.api.kill(active=True)
+    held_up = bench.call("worker", "--once", *options)
+    assert bench.indexes() == BEFORE | {INDEX}, held_up
+    assert bench.api.rollback_requests(bench.run.id)[0]["settled_at"] is None
+    bench.api.kill(active=False)
+    done = bench.call("worker", "--once", *options)
+    (result,) = done.result["runs"]
+    assert (done.code, result["status"], result["undelivered"], result["refused"]) == (0, "rolled_back", 0, 0), done
+    assert bench.indexes() == BEFORE
+    (record,) = bench.api.rollbacks(bench.run.id)
+    assert (record["rollback_type"], record["status"]) == ("manual", "completed")
+    assert record["trigger_reason"] == "customers complain"
+    assert bench.api.rollback_requests(bench.run.id)[0]["settled_at"] is not None
+    assert bench.api.last(bench.run.id)["status"] == "rolled_back"
+    assert bench.api.actions(bench.run.id)[-3:] == ["rollback_started", "index_dropped", "status_change"]

@@ -4,22 +4,16 @@ from collections.abc import Sequence
 from html import escape
 from typing import assert_never
 
+from executor_adapters.acceptance.checklist import ItemState
 from executor_adapters.acceptance.log import Block, Bullets, Heading, Listing, Paragraph, Table
+from executor_adapters.acceptance.result import CaseStatus, Decision
 
-_MARKED = frozenset(
-    {
-        "PASS",
-        "FAIL",
-        "COULD NOT RUN",
-        "NOT SELECTED",
-        "OK",
-        "MISSING",
-        "TO CONFIRM",
-        "APPROVED",
-        "CONDITIONAL",
-        "BLOCKED",
-    }
-)
+_MARKS: dict[str, str] = {
+    **dict.fromkeys((CaseStatus.PASS, ItemState.OK, Decision.APPROVED), "good"),
+    **dict.fromkeys((CaseStatus.FAIL, ItemState.MISSING, Decision.BLOCKED), "bad"),
+    **dict.fromkeys((CaseStatus.COULD_NOT_RUN, ItemState.TO_CONFIRM, Decision.CONDITIONAL), "open"),
+    CaseStatus.NOT_SELECTED: "open",
+}
 _STYLE = """
 :root { color-scheme: light dark; --line: #8886; --soft: #8881; --good: #15703c; --bad: #b3261e; --open: #8a5a00; }
 @media (prefers-color-scheme: dark) { :root { --good: #6fd39a; --bad: #ff9d94; --open: #f0c36a; } }
@@ -57,11 +51,9 @@ def _written(block: Block) -> str:
         case Heading(level=level, text=text):
             return f"<h{level}>{escape(text)}</h{level}>"
         case Paragraph(text=text, strong=strong):
-            return (
-                f"<p>{_cell(text) if text in _MARKED else f'<strong>{escape(text)}</strong>'}</p>"
-                if strong
-                else (f"<p>{escape(text)}</p>")
-            )
+            if not strong:
+                return f"<p>{escape(text)}</p>"
+            return f"<p>{_cell(text)}</p>" if text in _MARKS else f"<p><strong>{escape(text)}</strong></p>"
         case Bullets(items=items):
             return "<ul>" + "".join(f"<li>{escape(item)}</li>" for item in items) + "</ul>"
         case Listing(lines=lines):
@@ -85,8 +77,5 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _cell(text: str) -> str:
-    if text not in _MARKED:
-        return escape(text)
-    mark = {"PASS": "good", "OK": "good", "APPROVED": "good"}.get(text)
-    mark = mark or ("bad" if text in ("FAIL", "MISSING", "BLOCKED") else "open")
-    return f'<span class="mark {mark}">{escape(text)}</span>'
+    mark = _MARKS.get(text)
+    return escape(text) if mark is None else f'<span class="mark {mark}">{escape(text)}</span>'

@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
+from executor_adapters.acceptance.documents import as_object
 from executor_adapters.clock import SystemClock
 from executor_core.errors import Unavailable
 from executor_core.model import ExecutionRun
@@ -108,7 +109,7 @@ class Executor:
                 raise Unavailable(f"the executor did not end within {self.limit}")
             clock.wait(POLL)
         lines = self._masked(worker.log).strip().splitlines()
-        return Ended(worker.process.returncode, _object(worker.out), worker.log, lines[-1] if lines else "")
+        return Ended(worker.process.returncode, _printed(worker.out), worker.log, lines[-1] if lines else "")
 
     def end_all(self) -> None:
         """End every process that is still there, in good order or else at once; of each, its log alone is kept."""
@@ -140,9 +141,8 @@ class Executor:
         return {**inherited, **self.environment, **more}
 
 
-def _object(out: Path) -> Mapping[str, Any]:
+def _printed(out: Path) -> Mapping[str, Any]:
     try:
-        document = json.loads(out.read_text("utf-8"))
+        return as_object(json.loads(out.read_text("utf-8")))
     except ValueError:
         return {}
-    return cast("Mapping[str, Any]", document) if isinstance(document, dict) else {}

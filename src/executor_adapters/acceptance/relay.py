@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Any, Literal, Self, cast
+from typing import Any, Literal, Self
 from urllib.parse import urlencode
 
+from executor_adapters.acceptance.documents import as_object
 from executor_adapters.clock import SystemClock
 from executor_adapters.saas.base_url import BaseUrl
 from executor_adapters.saas.transport import Transport
@@ -206,7 +207,7 @@ class Relay:
     def _heard(self, call: Call, orders: _Orders) -> None:
         if call.call != "audit":
             return
-        body = _object(call.body)
+        body = as_object(call.body)
         with self._lock:
             due = [each for each in orders.listeners if each[:2] == (body.get("execution_run_id"), body.get("action"))]
             for each in due:
@@ -215,7 +216,7 @@ class Relay:
             then()
 
     def _write_down(self, call: Call, status: int | None, *, answer: Any = None, fault: Fault | None = None) -> None:
-        told = _object(call.body).get("execution_run_id")
+        told = as_object(call.body).get("execution_run_id")
         run_id = told if call.run_id is None and isinstance(told, str) else call.run_id
         path = f"{call.path}?{urlencode(call.query)}" if call.query else call.path
         exchange = Exchange(
@@ -238,7 +239,3 @@ def _read(body: bytes) -> Any:
         return json.loads(body)
     except ValueError:
         return body.decode("utf-8", "replace")[:200]
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}

@@ -33,7 +33,10 @@ from executor_adapters.acceptance.page import page
 from executor_adapters.acceptance.processes import COMMAND, Executor
 from executor_adapters.acceptance.relay import Relay
 from executor_adapters.acceptance.result import CaseResult, CaseStatus, Decision
+from executor_adapters.acceptance.stage import Stage
+from executor_adapters.acceptance.transcript import Transcript
 from executor_adapters.acceptance.trial import Trial
+from executor_adapters.acceptance.witnesses import Witnesses
 from executor_adapters.acceptance.words import Language, Words
 from executor_adapters.clock import SystemClock
 from executor_adapters.command.board import Board
@@ -135,17 +138,19 @@ class _Session:
                 check_load()
                 self.board.tick()
 
-            trial = Trial(
+            transcript = Transcript(relay)
+            stage = Stage(
                 orders=orders,
                 relay=relay,
+                transcript=transcript,
                 api=api,
                 executor=executor,
-                records=_records(house, api_db),
                 clock=clock,
                 check=check,
-                extended_window=self._extended(),
                 first_number=self.arguments.run_number,
             )
+            witnesses = Witnesses(orders, api, transcript, _records(house, api_db))
+            trial = Trial(stage=stage, witnesses=witnesses, extended_window=self._extended())
             results = tuple(self._result(trial, case) for case in CASES.values())
             facts = (orders.version, orders.schema, orders.shown_address, orders.flavor)
         version, schema, address, flavor = facts

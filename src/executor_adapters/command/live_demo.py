@@ -1,22 +1,19 @@
-"""The wiring of the live demonstration: as in production, but with settings of its own and short windows."""
+"""The live demonstration: as in production, but with settings of its own and short windows."""
 
 import tempfile
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-from dependency_injector import providers
 from pydantic import SecretStr
 
-from executor_adapters.checkpoints.archive import FileEvidenceArchive
 from executor_adapters.command.outcome import End
 from executor_adapters.command.report import report_beside_evidence
 from executor_adapters.command.signals import interrupting
-from executor_adapters.container import Production
+from executor_adapters.container import production
 from executor_adapters.demo.account import Account
 from executor_adapters.demo.live import run_live
 from executor_adapters.driving import carry
-from executor_adapters.observers import LoggingObserver, SeveralObservers
 from executor_adapters.settings import Settings
 from executor_core.errors import InvalidInput
 from executor_core.model import ExecutionRun
@@ -59,19 +56,11 @@ def live_demo(
 
 
 def _carry(run: ExecutionRun, settings: Settings, evidence: Path, observer: Observer) -> End:
-    container = Production(
-        settings=providers.Object(settings),
-        observer=providers.Object(SeveralObservers([LoggingObserver(), observer])),
-        archive=providers.Object(FileEvidenceArchive(evidence)),
-    )
-    clock, connections = container.clock(), container.connections()
-    try:
+    with production(settings, observer, evidence_dir=evidence) as container:
+        clock = container.clock()
         with interrupting(clock):
             end = carry(container.engine(), run, clock)
-        report_beside_evidence(end, container.journal(), FileEvidenceArchive(evidence))
-    finally:
-        connections.close()
-        container.journal().close()
+        report_beside_evidence(end, container.journal(), container.archive())
     if clock.interrupted:
         raise KeyboardInterrupt
     return end

@@ -1,6 +1,7 @@
 """``executor report``: what a run did and why, as a page for people."""
 
 import argparse
+from contextlib import closing
 from pathlib import Path
 
 from executor_adapters.checkpoints import directories
@@ -70,14 +71,11 @@ def _of_evidence(named: str, state_dir: Path | None) -> Subject:
 
 
 def _of_run(run_id: RunId, state_dir: Path) -> Subject:
-    journal = SqliteJournal(state_dir)
-    if not journal.path.is_file():  # reading it would make one
-        raise InvalidInput(f"{state_dir} is no state directory; name one with --state-dir, or the evidence's file")
-    try:
+    with closing(SqliteJournal(state_dir)) as journal:
+        if not journal.path.is_file():  # reading it would make one
+            raise InvalidInput(f"{state_dir} is no state directory; name one with --state-dir, or the evidence's file")
         state = journal.load(run_id)
         if state is None:
             raise InvalidInput(f"{state_dir} knows no run {run_id!r}; name another --state-dir, or the evidence's file")
         trail = journal.trail(run_id)
-    finally:
-        journal.close()
     return subject_of(state, trail.entries, trail.untold)

@@ -14,7 +14,8 @@ from executor_adapters.command.signals import interrupting
 from executor_adapters.container import Production, production
 from executor_adapters.settings import Settings
 from executor_core.carrying import Finished, Interrupted, Waiting
-from executor_core.engine import LAST_WORD_PATIENCE, Engine
+from executor_core.delivery import LAST_WORD_PATIENCE
+from executor_core.engine import Engine
 from executor_core.errors import ExecutorError, InvalidInput, Refused, Unavailable
 from executor_core.manual_rollback import ManualRollback, state_of_ended
 from executor_core.model import ConnectionId, RollbackRecord, RollbackStatus, RunId
@@ -70,8 +71,7 @@ def _ended_run(container: Production, settings: Settings, run_id: RunId) -> RunS
             f"{where}, and the control plane can't tell of it ({error}): give the --state-dir of the worker that "
             "carried it to its end"
         ) from None
-    state = state_of_ended(recorded, container.worker_id(), container.clock().now())
-    return state if stored is None else state.model_copy(update={"origin": stored.origin})
+    return state_of_ended(recorded, container.worker_id(), container.clock().now(), stored=stored)
 
 
 def _taken_back(taking: ManualRollback, clock: InterruptibleClock) -> Finished | Interrupted:

@@ -4,7 +4,7 @@ Either way it is left in good order.
 """
 
 import signal
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
@@ -16,21 +16,9 @@ SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP"
 
 @contextmanager
 def interrupting(clock: SystemClock) -> Generator[None]:
-    """Let signals interrupt `clock` while the block runs; restore the handlers afterwards.
-
-    A signal that the caller had ignored, as ``nohup`` does with SIGHUP, stays ignored.
-    """
-
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        clock.interrupt()
-
-    heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, handle) for number in heard}
-    try:
+    """Let signals interrupt `clock` while the block runs."""
+    with _handled(lambda _number, _frame: clock.interrupt()):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager
@@ -42,7 +30,18 @@ def unwinding() -> Generator[None]:
             signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, handle) for number in SIGNALS}
+    with _handled(handle):
+        yield
+
+
+@contextmanager
+def _handled(handle: Callable[[int, FrameType | None], None]) -> Generator[None]:
+    """Handle signals so while the block runs; restore the handlers afterwards.
+
+    A signal that the caller had ignored, as ``nohup`` does with SIGHUP, stays ignored.
+    """
+    heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handle) for number in heard}
     try:
         yield
     finally:

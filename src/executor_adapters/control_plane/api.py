@@ -194,13 +194,22 @@ def request_rollback(on: Operating, run_id: str, body: wire.RollbackWanted) -> w
 @more_calls.get("/executions/{run_id}/rollback-requests")
 def read_rollback_requests(on: Reading, run_id: str) -> list[wire.StoredRollbackRequest]:
     """Read who asked that the run's index be taken back, the oldest request first."""
-    return on.store.rollback_requests(run_id=run_id)
+    return on.store.rollback_requests(run_id)
 
 
 @more_calls.get("/rollback-requests")
-def list_rollback_requests(on: Reading) -> list[wire.StoredRollbackRequest]:
-    """List the requests that are not settled, the oldest first."""
-    return on.store.rollback_requests(connections=on.caller.connections)
+def list_rollback_requests(on: Reading) -> list[wire.OpenRollbackRequest]:
+    """List the requests that are not settled, the oldest first, each with its run."""
+    return on.store.open_rollback_requests(connections=on.caller.connections)
+
+
+@more_calls.post("/executions/{run_id}/rollback-requests/claim")
+def claim_rollback(on: Working, run_id: str, body: wire.ClaimRequest) -> wire.GrantedLease:
+    """Claim an ended run, to do what an open request asks for. The lease is like that of any claim."""
+    length = on.backing.lease_length(body.lease_seconds)
+    worker_id = WorkerId(body.worker_id)
+    row, status = on.store.claim(run_id, worker_id, length=length, now=on.now(), to_roll_back=True)
+    return _lease(run_id, row, status, length)
 
 
 @more_calls.get("/kill-switches")

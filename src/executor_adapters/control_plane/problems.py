@@ -32,6 +32,7 @@ STATUS_OF: Mapping[type[ExecutorError], HTTPStatus] = MappingProxyType(
         r.RunExists: HTTPStatus.CONFLICT,
         r.RunHeld: HTTPStatus.CONFLICT,
         r.RunOver: HTTPStatus.CONFLICT,
+        r.NothingRequested: HTTPStatus.CONFLICT,
         r.NotToRollBack: HTTPStatus.CONFLICT,
         r.RollbackRequested: HTTPStatus.CONFLICT,
         r.StaleToken: HTTPStatus.CONFLICT,

@@ -46,7 +46,7 @@ class RunHeld(Rejection):
 
 
 class RunOver(Rejection):
-    """The run has reached a terminal status, so nobody can claim it."""
+    """The run has reached a terminal status, so nobody can claim it to carry it."""
 
     code = "run_over"
 
@@ -55,6 +55,12 @@ class NotToRollBack(Rejection):
     """The run has no index that could be taken back now."""
 
     code = "not_to_roll_back"
+
+
+class NothingRequested(Rejection):
+    """Nobody asks for a rollback of the run, or that is settled."""
+
+    code = "nothing_requested"
 
 
 class RollbackRequested(Rejection):

@@ -20,13 +20,20 @@ from executor_adapters.control_plane.database import Database
 from executor_adapters.control_plane.rejections import (
     LeaseEnded,
     NoCheckpoint,
+    NothingRequested,
     RunExists,
     RunHeld,
     RunOver,
     StaleToken,
 )
 from executor_adapters.control_plane.replay import Answer, answer_given, answered, keyed
-from executor_adapters.control_plane.rollback_requests import add_request, check_may_be_requested, settle_requests
+from executor_adapters.control_plane.rollback_requests import (
+    add_request,
+    check_may_be_requested,
+    is_requested,
+    open_requests,
+    settle_requests,
+)
 from executor_adapters.control_plane.rows import (
     check_authority,
     claim_of,
@@ -42,6 +49,7 @@ from executor_adapters.control_plane.rows import (
 from executor_adapters.control_plane.wire import (
     KillSwitchState,
     LoggedAction,
+    OpenRollbackRequest,
     StoredAuditEntry,
     StoredClaim,
     StoredKillSwitch,
@@ -63,7 +71,6 @@ from executor_core.model import (
 _ATTEMPTS = 20
 _GLOBAL_SWITCH = ""
 _GLOBAL_NAME = "all connections"
-_MANY = 1000
 
 T = TypeVar("T")
 
@@ -140,7 +147,7 @@ class ControlPlaneStore:
             query = query.where(runs.c.connection_id.in_(sorted(connections)))
         if claimable_at is not None:
             free = or_(runs.c.claimed_by.is_(None), runs.c.lease_expires_at <= claimable_at)
-            query = query.where(runs.c.status.not_in(sorted(TERMINAL_STATUSES)), free)
+            query = query.where(runs.c.status.in_(sorted(set(ExecutionStatus) - TERMINAL_STATUSES)), free)
         with self._database.reading() as connection:
             if after is not None:
                 last = run_row(connection, after)
@@ -195,17 +202,20 @@ class ControlPlaneStore:
     # Claims
 
     def claim(
-        self, run_id: str, worker_id: WorkerId, *, length: timedelta, now: datetime
+        self, run_id: str, worker_id: WorkerId, *, length: timedelta, now: datetime, to_roll_back: bool = False
     ) -> tuple[ClaimRow, ExecutionStatus]:
         """Claim the run for `length`, or renew the worker's own claim; return it and the run's status.
 
-        Raises `UnknownRun`, `RunOver`, `RunHeld`.
+        One that is over can be claimed only `to_roll_back` what somebody asks to be. Raises `UnknownRun`, `RunOver`,
+        `NothingRequested`, `RunHeld`.
         """
 
         def attempt(connection: Connection) -> tuple[ClaimRow, ExecutionStatus] | None:
             row = run_row(connection, run_id)
             status = ExecutionStatus(row["status"])
-            if status in TERMINAL_STATUSES:
+            if to_roll_back and not is_requested(connection, run_id):
+                raise NothingRequested("nobody asks for a rollback of the run")
+            if status in TERMINAL_STATUSES and not to_roll_back:
                 raise RunOver(f"the run is over: it is {status}")
             held = claim_of(row)
             if held is not None and not may_claim(held, worker_id, now):
@@ -367,25 +377,25 @@ class ControlPlaneStore:
 
         return self._until_done(attempt)
 
-    def rollback_requests(
-        self, *, run_id: str | None = None, connections: Collection[str] | None = None
-    ) -> list[StoredRollbackRequest]:
-        """Return the requests of one run, or else those that are not settled, the oldest first.
+    def rollback_requests(self, run_id: str) -> list[StoredRollbackRequest]:
+        """Return the requests of one run, the oldest first. Raises `UnknownRun`."""
+        return [StoredRollbackRequest.model_validate(dict(row)) for row in self._records(t.rollback_requests, run_id)]
 
-        Of these connections alone, where any are given. Raises `UnknownRun`.
-        """
-        requests, runs = t.rollback_requests, t.execution_runs
-        query = select(requests).order_by(requests.c.id)
-        if connections is not None:
-            own = select(runs.c.id).where(runs.c.connection_id.in_(sorted(connections)))
-            query = query.where(requests.c.execution_run_id.in_(own))
+    def asked_to_roll_back(self, run_ids: Collection[str]) -> set[str]:
+        """Return those of the runs of which somebody asks for a rollback that is not settled."""
+        requests = t.rollback_requests
+        query = select(requests.c.execution_run_id)
+        query = query.where(requests.c.settled_at.is_(None), requests.c.execution_run_id.in_(sorted(run_ids)))
         with self._database.reading() as connection:
-            if run_id is None:
-                query = query.where(requests.c.settled_at.is_(None)).limit(_MANY)
-            else:
-                run_row(connection, run_id)
-                query = query.where(requests.c.execution_run_id == run_id)
-            return [StoredRollbackRequest.model_validate(dict(row)) for row in connection.execute(query).mappings()]
+            return set(connection.execute(query).scalars())
+
+    def open_rollback_requests(self, *, connections: Collection[str] | None = None) -> list[OpenRollbackRequest]:
+        """Return the requests that are not settled, the oldest first, of these connections alone where any are given.
+
+        A thousand at most: those that came later stand in the list when those are settled.
+        """
+        with self._database.reading() as connection:
+            return open_requests(connection, connections)
 
     # Kill switches
 

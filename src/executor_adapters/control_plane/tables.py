@@ -67,6 +67,11 @@ def _id_type() -> Any:
     return String(255).with_variant(mysql.VARCHAR(255, collation="utf8mb4_bin"), "mysql", "mariadb")
 
 
+def _beginning_of(column: str) -> dict[str, Any]:
+    """Return the options of an index of a long text, of which MySQL can index the beginning alone."""
+    return {"mysql_length": {column: 191}, "mariadb_length": {column: 191}}
+
+
 METADATA = MetaData()
 _ON_MYSQL: dict[str, Any] = {
     "mysql_engine": "InnoDB",
@@ -101,6 +106,7 @@ execution_runs = Table(
     Column("revision", Integer, nullable=False, default=0),
     Index("execution_runs_by_status", "status", "created_at"),
     Index("execution_runs_by_age", "created_at", "id"),
+    Index("execution_runs_by_connection", "connection_id", "created_at", "id", **_beginning_of("connection_id")),
     **_ON_MYSQL,
 )
 
@@ -172,6 +178,7 @@ access_log = Table(
     # Whose it is; null where it concerns all connections.
     Column("connection_id", LONG_TEXT),
     Column("details", Json, nullable=False),
+    Index("access_log_by_resource", "resource", "id", **_beginning_of("resource")),
     **_ON_MYSQL,
 )
 
@@ -185,6 +192,7 @@ rollback_requests = Table(
     Column("requested_at", Moment, nullable=False),
     Column("settled_at", Moment),
     Index("rollback_requests_by_run", "execution_run_id"),
+    Index("rollback_requests_by_end", "settled_at", "id"),
     **_ON_MYSQL,
 )
 

@@ -159,6 +159,12 @@ class StoredRollbackRequest(Record):
     settled_at: Moment | None
 
 
+class OpenRollbackRequest(StoredRollbackRequest):
+    """A request that is not settled, with the run that it is about."""
+
+    run: ExecutionRun
+
+
 class LoggedAction(Record):
     """Who did what. `connection_id` is null where it concerns all connections."""
 

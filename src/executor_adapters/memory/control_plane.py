@@ -14,7 +14,7 @@ from executor_core.kill_switch import KillSwitchAnswer
 from executor_core.lease import DEFAULT_LEASE, Claim, ClaimRow, granted, has_authority, may_claim
 from executor_core.lifecycle import STATUS_TRANSITIONS, STATUS_TRANSITIONS_BY_HAND, TERMINAL_STATUSES
 from executor_core.model import ConnectionId, ExecutionRun, RunId, StatusChange, WorkerId
-from executor_core.ports import Clock, Message, MessageKind
+from executor_core.ports import Clock, Message, MessageKind, RollbackRequest
 
 
 class FakeControlPlane:
@@ -38,6 +38,7 @@ class FakeControlPlane:
         self._runs: dict[RunId, ExecutionRun] = {}
         self._claims: dict[RunId, ClaimRow] = {}
         self._told: set[str] = set()
+        self._requests: dict[RunId, str] = {}
         self._global: tuple[bool, str | None] = (False, None)
         self._connections: dict[ConnectionId, tuple[bool, str | None]] = {}
 
@@ -66,6 +67,11 @@ class FakeControlPlane:
             else:
                 self._connections[connection_id] = (active, reason)
 
+    def request_rollback(self, run_id: RunId, reason: str) -> None:
+        """Ask that the index of a run that has ended be taken back."""
+        with self._lock:
+            self._requests[run_id] = reason
+
     def end_lease(self, run_id: RunId) -> None:
         """End the lease on the run now, as if its time were over."""
         with self._lock:
@@ -92,12 +98,8 @@ class FakeControlPlane:
         self.faults.strike("claim")
         with self._lock:
             run = self._known(run_id)
-            now = self._clock.now()
-            row = self._claims.get(run_id)
             if run.status in TERMINAL_STATUSES:
                 raise Refused(f"the run is over: it is {run.status}", number=409)
-            if row is not None and not may_claim(row, worker_id, now):
-                raise Refused(f"worker {row.claimed_by} holds the run", number=409)
             claim = self._granted(run_id, worker_id)
         self.faults.took_effect("claim")
         return claim
@@ -171,6 +173,25 @@ class FakeControlPlane:
         with self._lock:
             return self._known(run_id)
 
+    def rollback_requests(self) -> Sequence[RollbackRequest]:
+        self.faults.strike("rollback_requests")
+        if not self._leases:
+            raise Refused("nobody can ask for a rollback", number=404)
+        with self._lock:
+            return [RollbackRequest(run=self._known(run_id), reason=why) for run_id, why in self._requests.items()]
+
+    def claim_rollback(self, run_id: RunId, worker_id: WorkerId) -> Claim:
+        self.faults.strike("claim_rollback")
+        if not self._leases:
+            raise Refused("nobody can ask for a rollback", number=404)
+        with self._lock:
+            self._known(run_id)
+            if run_id not in self._requests:
+                raise Refused("nobody asks for a rollback of the run", number=409)
+            claim = self._granted(run_id, worker_id)
+        self.faults.took_effect("claim_rollback")
+        return claim
+
     # --- inside -------------------------------------------------------------------------------------------
 
     def _known(self, run_id: RunId) -> ExecutionRun:
@@ -179,7 +200,10 @@ class FakeControlPlane:
         return self._runs[run_id]
 
     def _granted(self, run_id: RunId, worker_id: WorkerId) -> Claim:
-        row = granted(self._claims.get(run_id), worker_id, self._clock.now(), self._lease)
+        held, now = self._claims.get(run_id), self._clock.now()
+        if held is not None and not may_claim(held, worker_id, now):
+            raise Refused(f"worker {held.claimed_by} holds the run", number=409)
+        row = granted(held, worker_id, now, self._lease)
         self._claims[run_id] = row
         self._update(run_id, claimed_by=worker_id, claimed_at=row.claimed_at, lease_expires_at=row.expires_at)
         if not self._leases:
@@ -199,6 +223,8 @@ class FakeControlPlane:
                 self.statuses.append((message.run_id, message.body))
             case MessageKind.ROLLBACK:
                 self.rollbacks.append(message.body)
+                if message.body["rollback_type"] == "manual" and message.body["status"] != "pending":
+                    self._requests.pop(message.run_id, None)
             case MessageKind.AUDIT:
                 self.audit.append(message.body)
 

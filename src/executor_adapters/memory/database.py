@@ -203,9 +203,10 @@ class FakeDatabase:
         self.server.settle()
         by_key = {self.server.statistics.key_of(query): query for query in self.server.queries()}
         rows = [
-            row.model_copy(update={"role": watched.role})
+            row
             for watched in digests
-            if watched.key in by_key and (row := self.server.statistics.row(by_key[watched.key])) is not None
+            if watched.key in by_key
+            and (row := self.server.statistics.row(by_key[watched.key], watched.role)) is not None
         ]
         table = self.server.table(index.table_name)
         snapshot = Snapshot(

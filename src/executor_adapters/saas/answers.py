@@ -16,6 +16,7 @@ from executor_adapters.validation import first_problem
 from executor_core.errors import IllegalTransition, Refused, Unavailable
 from executor_core.kill_switch import KillSwitchAnswer
 from executor_core.model import ExecutionRun, RunId, WorkerId
+from executor_core.ports import RollbackRequest
 
 RETRYABLE_4XX = frozenset({408, 425, 429})
 """Client errors that say "later": a time-out, too early, too many."""
@@ -86,6 +87,13 @@ class ClaimBody(_Answered):
         return length
 
 
+class RequestBody(_Answered):
+    """An entry of ``GET /api/rollback-requests``."""
+
+    run: ExecutionRun
+    reason: StrictStr
+
+
 def kill_switch(answer: Answer) -> KillSwitchAnswer:
     """Return what the switch says; raise `Unavailable` unless this is a 200 whose two flags are booleans."""
     if answer.status != 200:
@@ -127,6 +135,24 @@ def runs(answer: Answer) -> tuple[list[ExecutionRun], list[str]]:
             valid.append(ExecutionRun.model_validate(entry))
         except ValidationError as error:
             invalid.append(f"entry {position} is not a run: {first_problem(error)}")
+    return valid, invalid
+
+
+def rollback_requests(answer: Answer) -> tuple[list[RollbackRequest], list[str]]:
+    """Return what a list of requests asks for and, for each entry that is no request, a sentence about it."""
+    if answer.status != 200:
+        _not_promised(answer)
+    listing = _json(answer)
+    if not isinstance(listing, list):
+        raise Unavailable("the answer is not a list of requests")
+    valid: list[RollbackRequest] = []
+    invalid: list[str] = []
+    for position, entry in enumerate(cast(list[object], listing)):
+        try:
+            body = RequestBody.model_validate(entry)
+            valid.append(RollbackRequest(run=body.run, reason=one_line(body.reason)))
+        except ValidationError as error:
+            invalid.append(f"entry {position} is not a request: {first_problem(error)}")
     return valid, invalid
 
 

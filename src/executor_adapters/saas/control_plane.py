@@ -29,7 +29,7 @@ from executor_core.errors import ExecutorError, InvalidInput, LeaseLost, Refused
 from executor_core.kill_switch import KillSwitchAnswer
 from executor_core.lease import Claim
 from executor_core.model import ConnectionId, ExecutionRun, RunId, WorkerId
-from executor_core.ports import Message, MessageKind
+from executor_core.ports import Message, MessageKind, RollbackRequest
 
 DEFAULT_TIMEOUT = timedelta(seconds=5)
 
@@ -89,13 +89,7 @@ class HttpControlPlane:
 
     def claim(self, run_id: RunId, worker_id: WorkerId) -> Claim:
         with self._told("the claim"):
-            answer = self._send(
-                "POST",
-                self._base.of("api", "executions", run_id, "claim"),
-                body={"worker_id": worker_id, "claimed_by": worker_id},
-            )
-            body = answers.claim(answer, worker_id)
-            return self._claim_of(body, answer, Claim(run_id=run_id, worker_id=worker_id))
+            return self._claimed(run_id, worker_id, "claim")
 
     def renew(self, claim: Claim) -> Claim:
         if not isinstance(claim, HttpClaim):
@@ -155,6 +149,26 @@ class HttpControlPlane:
     def recorded_run(self, run_id: RunId) -> ExecutionRun:
         with self._told("the reading of the run"):
             return answers.run(self._send("GET", self._base.of("api", "executions", run_id)), run_id)
+
+    def rollback_requests(self) -> Sequence[RollbackRequest]:
+        with self._told("the list of rollback requests"):
+            valid, invalid = answers.rollback_requests(self._send("GET", self._base.of("api", "rollback-requests")))
+        for sentence in invalid:
+            log.warning("the control plane listed something that is not a rollback request; %s", sentence)
+        return valid
+
+    def claim_rollback(self, run_id: RunId, worker_id: WorkerId) -> Claim:
+        with self._told("the claim of the rollback"):
+            return self._claimed(run_id, worker_id, "rollback-requests", "claim")
+
+    def _claimed(self, run_id: RunId, worker_id: WorkerId, *call: str) -> Claim:
+        answer = self._send(
+            "POST",
+            self._base.of("api", "executions", run_id, *call),
+            body={"worker_id": worker_id, "claimed_by": worker_id},
+        )
+        body = answers.claim(answer, worker_id)
+        return self._claim_of(body, answer, Claim(run_id=run_id, worker_id=worker_id))
 
     def _claim_of(self, body: answers.ClaimBody, answer: Answer, asked: Claim) -> Claim:
         """Return the claim that `body` grants; a renewal's answer need not repeat what has not changed."""

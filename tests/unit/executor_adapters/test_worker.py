@@ -9,7 +9,7 @@ import pytest
 
 from executor_adapters.driving import STILL_BUILDING, STOPPED
 from executor_adapters.memory import FakeDatabase, FakeWorld
-from executor_adapters.worker import LONGEST_PAUSE, POLL, End, Worker
+from executor_adapters.worker import LONGEST_PAUSE, POLL, REST, End, Worker
 from executor_core.carrying import Finished, Interrupted, NotClaimed, Rules, Step, Waiting
 from executor_core.engine import Engine
 from executor_core.errors import CheckpointUnusable, InvalidInput, Refused, Unavailable
@@ -351,3 +351,92 @@ def test_builds_take_turns_on_an_instance_and_no_queue_costs_patience() -> None:
     assert {house.status(run_id) for run_id in ids} == {ExecutionStatus.COMPLETED}
     assert most == 1
     assert "build.queued" in house.world.observer.names
+
+
+# --- rollbacks that people ask for
+
+
+def completed(count: int = 1) -> tuple[House, list[str]]:
+    """A house whose runs have completed, and whose leases have ended."""
+    house = House()
+    ids = house.schedule(count)
+    house.worker.work(once=True)
+    for run_id in ids:
+        house.world.control_plane.end_lease(RunId(run_id))
+    house.ends.clear()
+    return house, ids
+
+
+def test_what_people_ask_for_is_taken_back() -> None:
+    house, ids = completed(3)
+    for run_id in ids:
+        house.world.control_plane.request_rollback(RunId(run_id), "too slow")
+    house.worker.work(once=True)
+    assert {house.status(run_id) for run_id in ids} == {ExecutionStatus.ROLLED_BACK}
+    assert sorted(house.ends) == ids
+    assert [set(house.world.server.indexes(f"t{number}")) for number in range(3)] == [{"PRIMARY"}] * 3
+    assert list(house.world.control_plane.rollback_requests()) == []
+
+
+def test_two_workers_do_it_once() -> None:
+    house, (run_id,) = completed()
+    house.world.control_plane.request_rollback(RunId(run_id), "too slow")
+    other = Engine(ports=house.world.ports(), worker_id=WorkerId("worker-2"), rules=SHORT)
+    (request,) = house.world.control_plane.rollback_requests()
+    house.world.database.fail("drop_index", Unavailable("busy"), times=1)
+    assert isinstance(other.requested_rollback(request).advance(request.run), Waiting)
+    house.worker.work(once=True)
+    assert isinstance(house.ends[run_id], NotClaimed)
+    assert house.world.control_plane.rollbacks == []
+
+
+def test_a_request_under_a_kill_switch_is_taken_up_when_that_is_off() -> None:
+    house, (run_id,) = completed()
+    house.world.control_plane.request_rollback(RunId(run_id), "too slow")
+    house.world.control_plane.set_kill_switch(active=True)
+    house.worker.work(once=True)
+    assert isinstance(house.ends[run_id], NotClaimed)
+    assert house.status(run_id) is ExecutionStatus.COMPLETED
+    house.world.control_plane.set_kill_switch(active=False)
+    house.world.clock.advance(REST)
+    house.worker.work(once=True)
+    assert house.status(run_id) is ExecutionStatus.ROLLED_BACK
+
+
+def test_a_control_plane_without_requests_is_asked_for_them_once(caplog: pytest.LogCaptureFixture) -> None:
+    house = House(runs_at_once=1)
+    house.schedule(3)
+    asked: list[None] = []
+
+    def refused() -> None:
+        asked.append(None)
+        raise Refused("no such call", number=404)
+
+    house.world.control_plane.rollback_requests = refused  # type: ignore[method-assign,assignment]
+    house.worker.work(once=True)
+    assert [house.status(f"run-{number}") for number in range(3)] == [ExecutionStatus.COMPLETED] * 3
+    assert asked == [None]
+    assert "no such call" not in caplog.text
+
+
+def test_requests_that_can_not_be_listed_hold_up_no_run(caplog: pytest.LogCaptureFixture) -> None:
+    house, (run_id,) = completed()
+    house.world.control_plane.request_rollback(RunId(run_id), "too slow")
+    house.world.server.add_table("other", {"id": "int", "customer_id": "int"})
+    run = house.world.run("customer_id", run_id="run-9")
+    house.world.control_plane.schedule(run.model_copy(update={"table_name": "other", "query_digests": ()}))
+    house.world.control_plane.fail("rollback_requests", Unavailable("HTTP 500"), times=1)
+    house.worker.work(once=True)
+    assert house.status("run-9") is ExecutionStatus.COMPLETED
+    assert caplog.text.count("can't be listed: HTTP 500") == 1
+    assert house.status(run_id) is ExecutionStatus.ROLLED_BACK
+
+
+def test_interrupted_it_leaves_a_rollback_to_others() -> None:
+    house, (run_id,) = completed()
+    house.world.control_plane.request_rollback(RunId(run_id), "too slow")
+    house.world.database.fail("drop_index", Unavailable("busy"))
+    house.interrupt_when("inspect")
+    house.worker.work()
+    assert house.ends == {run_id: Interrupted(STOPPED)}
+    assert house.world.control_plane.claim_rollback(RunId(run_id), WorkerId("worker-2"))

@@ -10,7 +10,7 @@ from tests.unit.executor_core.engine_world import SHORT, Calls, Dying, Process, 
 
 from executor_adapters.memory import FakeWorld
 from executor_core.carrying import Finished, Interrupted, Ports, Waiting
-from executor_core.errors import ExecutorError, InvalidInput, OutcomeUnknown, Refused, Unavailable
+from executor_core.errors import ExecutorError, InvalidInput, OutcomeUnknown, Refused, StillNeeded, Unavailable
 from executor_core.manual_rollback import ManualRollback, state_of_ended
 from executor_core.model import (
     ConnectionId,
@@ -205,7 +205,11 @@ def test_a_busy_table_is_tried_again(completed: Ended) -> None:
     assert names.count("rollback.postponed") == 3
 
 
-@pytest.mark.parametrize("error", [Refused("denied", number=1142), Unavailable("busy")], ids=["refused", "busy"])
+@pytest.mark.parametrize(
+    "error",
+    [Refused("denied", number=1142), StillNeeded("a foreign key needs it", number=1553), Unavailable("busy")],
+    ids=["refused", "needed", "busy"],
+)
 def test_a_drop_that_fails_leaves_the_run_what_it_was(completed: Ended, error: ExecutorError) -> None:
     completed.process.database.fail("drop_index", error)
     end = completed.told(completed.take_back())
@@ -264,7 +268,7 @@ def test_a_run_that_goes_on_is_not_taken_back_by_hand() -> None:
 def test_a_run_out_of_scope_made_nothing_that_could_be_taken_back(completed: Ended) -> None:
     run = completed.state.run.model_copy(update={"action": "DROP_INDEX"})
     with pytest.raises(InvalidInput, match="out of scope"):
-        completed.taking(state=completed.state.model_copy(update={"run": run}))
+        completed.take_back(state=completed.state.model_copy(update={"run": run}))
 
 
 # --- known from the control plane alone ------------------------------------------------------------------------------

@@ -122,7 +122,7 @@ def list_runs(
         status=status,
         connection=connection,
         after=after,
-        requests={request.execution_run_id for request in access.store.rollback_requests(connections=reachable)},
+        requests=access.store.asked_to_roll_back([run.id for run in runs]),
     )
 
 
@@ -165,7 +165,7 @@ def _run_page(visit: Visit, run_id: str, problem: str | None = None) -> Response
         stages=stages(run, trail),
         sheet=sheet(run, trail, store.rollbacks(run_id), visit.access.now()),
         claims=store.claims(run_id),
-        requests=store.rollback_requests(run_id=run_id),
+        requests=store.rollback_requests(run_id),
         may_request=may_be_requested(run.status),
         live=run.status not in TERMINAL_STATUSES,
         connection=run.connection_id,

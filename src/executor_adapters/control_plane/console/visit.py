@@ -168,7 +168,8 @@ class PageRoute(APIRoute):
 def to_sign_in(request: Request) -> Response:
     """Lead to where people sign in, and from there back; in an open control plane a session begins at once."""
     sessions = sessions_of(request)
-    where = request.url.path if request.method == "GET" else "/"
+    query = f"?{request.url.query}" if request.url.query else ""
+    where = request.url.path + query if request.method == "GET" else "/"
     if not sessions.open:
         return RedirectResponse(f"/sign-in?to={quote(where, safe='')}", HTTPStatus.SEE_OTHER, headers=HEADERS)
     answer = RedirectResponse(where, HTTPStatus.SEE_OTHER, headers=HEADERS)

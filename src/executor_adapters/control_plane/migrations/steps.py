@@ -1,5 +1,6 @@
 """Steps of a migration that may be taken twice: MySQL commits each by itself, so a migration may end between two."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from alembic import op
@@ -15,10 +16,10 @@ def create_table(name: str, *items: SchemaItem) -> None:
         op.create_table(name, *items, **ON_MYSQL)
 
 
-def create_index(name: str, table: str, *columns: str) -> None:
-    """Make an index where it is not there."""
+def create_index(name: str, table: str, *columns: str, beginnings: Mapping[str, int] | None = None) -> None:
+    """Make an index where it is not there. `beginnings` says how much of a long text MySQL is to index."""
     if name not in {index["name"] for index in inspect(op.get_bind()).get_indexes(table)}:
-        op.create_index(name, table, list(columns))
+        op.create_index(name, table, list(columns), mysql_length=beginnings or {}, mariadb_length=beginnings or {})
 
 
 def add_column(table: str, column: Column[Any]) -> None:

@@ -23,6 +23,8 @@ CALLS: Mapping[str, Callable[[ControlPlane], object]] = {
     "deliver": lambda plane: plane.deliver(an_audit_entry("k"), None),
     "scheduled_runs": lambda plane: plane.scheduled_runs(1),
     "recorded_run": lambda plane: plane.recorded_run(RUN),
+    "rollback_requests": lambda plane: plane.rollback_requests(),
+    "claim_rollback": lambda plane: plane.claim_rollback(RUN, ONE),
 }
 
 
@@ -183,6 +185,12 @@ class BareControlPlaneContract(ControlPlaneContract):
     def test_where_runs_can_not_be_read_that_is_refused(self, plane: ControlPlane) -> None:
         with pytest.raises(Refused):
             plane.recorded_run(RUN)
+
+    def test_where_nobody_can_ask_for_a_rollback_that_is_refused(self, plane: ControlPlane) -> None:
+        with pytest.raises(Refused):
+            plane.rollback_requests()
+        with pytest.raises(Refused):
+            plane.claim_rollback(RUN, ONE)
 
     def test_a_claim_promises_nothing_that_the_server_did_not_say(self, plane: ControlPlane) -> None:
         assert plane.claim(RUN, ONE) == Claim(run_id=RUN, worker_id=ONE)

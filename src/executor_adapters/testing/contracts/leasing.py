@@ -3,6 +3,7 @@
 # ruff: noqa: S101 -- asserting is what a contract does
 
 from datetime import timedelta
+from typing import Protocol
 
 import pytest
 
@@ -11,6 +12,14 @@ from executor_adapters.testing.contracts.samples import NOON, a_rollback, a_run,
 from executor_core.errors import LeaseLost, Refused
 from executor_core.model import RunId
 from executor_core.ports import ControlPlane, Message
+
+
+class LeasingControlPlaneBench(ControlPlaneBench, Protocol):
+    """A control plane whose server knows more than the six calls."""
+
+    def request_rollback(self, run_id: RunId, reason: str) -> None:
+        """Ask that the index of an ended run be taken back."""
+        ...
 
 
 class LeasingControlPlaneContract(ControlPlaneContract):
@@ -132,3 +141,62 @@ class LeasingControlPlaneContract(ControlPlaneContract):
         plane.deliver(a_rollback("k:6", status="completed", rollback_type="manual"), None)
         plane.deliver(a_status("k:7", status="rolled_back"), None)
         assert bench.status(RUN) == "rolled_back"
+
+    # --- rollbacks that people ask for
+
+    @pytest.fixture
+    def asked(self, plane: ControlPlane, bench: LeasingControlPlaneBench) -> ControlPlane:
+        """The client under test; the server knows one run, which completed, and is asked to take its index back."""
+        claim = plane.claim(RUN, ONE)
+        plane.deliver(a_status("k:1"), claim)
+        plane.deliver(a_status("k:2", status="completed"), claim)
+        plane.release(claim)
+        bench.request_rollback(RUN, "orders got slow")
+        return plane
+
+    def test_nobody_asks_for_a_rollback_at_first(self, plane: ControlPlane) -> None:
+        assert list(plane.rollback_requests()) == []
+
+    def test_a_request_names_its_run_and_its_reason(self, asked: ControlPlane) -> None:
+        (request,) = asked.rollback_requests()
+        assert (request.run.id, request.run.status, request.reason) == (RUN, "completed", "orders got slow")
+        assert request.run.index_name == a_run().index_name
+
+    @pytest.mark.parametrize("status", ["completed", "failed"])
+    def test_the_record_of_a_manual_rollback_that_has_ended_settles_a_request(
+        self, asked: ControlPlane, status: str
+    ) -> None:
+        asked.deliver(a_rollback("k:3", status=status), None)
+        asked.deliver(a_rollback("k:4", status="pending", rollback_type="manual"), None)
+        assert len(asked.rollback_requests()) == 1
+        asked.deliver(a_rollback("k:5", status=status, rollback_type="manual"), None)
+        assert list(asked.rollback_requests()) == []
+
+    def test_a_rollback_that_is_asked_for_is_claimed_like_a_run(
+        self, asked: ControlPlane, bench: ControlPlaneBench
+    ) -> None:
+        claim = asked.claim_rollback(RUN, ONE)
+        assert claim.renewable
+        assert asked.renew(claim).fencing_token == claim.fencing_token
+        with pytest.raises(Refused) as error:
+            asked.claim_rollback(RUN, TWO)
+        assert error.value.number == 409
+        bench.end_lease(RUN)
+        newer = asked.claim_rollback(RUN, TWO)
+        assert (claim.fencing_token or 0) < (newer.fencing_token or 0)
+        with pytest.raises(LeaseLost):
+            asked.deliver(a_rollback("k:3", status="completed", rollback_type="manual"), claim)
+        asked.release(newer)
+        assert asked.claim_rollback(RUN, ONE).worker_id == ONE
+
+    def test_one_that_nobody_asks_for_any_more_can_not_be_claimed(self, asked: ControlPlane) -> None:
+        asked.deliver(a_rollback("k:3", status="failed", rollback_type="manual"), None)
+        with pytest.raises(Refused) as error:
+            asked.claim_rollback(RUN, ONE)
+        assert error.value.number == 409
+
+    def test_a_run_that_has_ended_is_not_carried_again_for_a_request(self, asked: ControlPlane) -> None:
+        assert list(asked.scheduled_runs(10)) == []
+        with pytest.raises(Refused) as error:
+            asked.claim(RUN, ONE)
+        assert error.value.number == 409

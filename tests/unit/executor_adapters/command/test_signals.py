@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from executor_adapters.clock import SystemClock
-from executor_adapters.command.signals import SIGNALS, interrupting
+from executor_adapters.command.signals import SIGNALS, interrupting, unwinding
 
 
 @pytest.fixture(autouse=True)
@@ -45,3 +45,21 @@ def test_a_signal_that_is_ignored_stays_ignored() -> None:
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     assert not clock.interrupted
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    with unwinding():
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_unwinds_a_block_once(number: signal.Signals) -> None:
+    before = handlers()
+    cleaned_up = False
+    with pytest.raises(KeyboardInterrupt), unwinding():  # noqa: PT012 -- what comes after the signal is what is tested
+        try:
+            os.kill(os.getpid(), number)
+        finally:
+            os.kill(os.getpid(), number)
+            cleaned_up = True
+    assert cleaned_up
+    assert handlers() == before

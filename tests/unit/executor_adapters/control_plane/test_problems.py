@@ -197,6 +197,7 @@ def test_the_api_describes_itself(client: httpx.Client) -> None:
         "/api/executions/{run_id}/lease",
         "/api/executions/{run_id}/checkpoint",
         "/api/executions/{run_id}/rollback-requests",
+        "/api/executions/{run_id}/rollback-requests/claim",
         "/api/rollback-requests",
         "/api/kill-switches",
         "/api/log",

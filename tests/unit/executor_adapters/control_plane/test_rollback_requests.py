@@ -44,7 +44,9 @@ def test_the_rollback_of_an_ended_run_can_be_asked_for(
         "settled_at": None,
     }
     assert (answer.status_code, answer.json()) == (202, stored)
-    assert client.get(path).json() == client.get("/api/rollback-requests").json() == [stored]
+    assert client.get(path).json() == [stored]
+    run = client.get("/api/executions/run-1").json()
+    assert client.get("/api/rollback-requests").json() == [{**stored, "run": run}]
 
 
 @pytest.mark.parametrize("status", [None, "running", "rolled_back"])
@@ -84,3 +86,33 @@ def test_a_reason_is_wanted(client: httpx.Client, ended: Callable[[str], str], r
 def test_a_run_that_is_not_there_is_said(client: httpx.Client) -> None:
     assert client.post("/api/executions/none/rollback-requests", json=WANTED).status_code == 404
     assert client.get("/api/executions/none/rollback-requests").status_code == 404
+
+
+def test_what_is_asked_for_can_be_claimed_until_it_is_settled(
+    client: httpx.Client, ended: Callable[[str], str]
+) -> None:
+    def claim(worker_id: str) -> httpx.Response:
+        return client.post(f"{path}/claim", json={"worker_id": worker_id})
+
+    path = ended("completed")
+    answer = claim("worker-1")
+    assert (answer.status_code, answer.json()["code"]) == (409, "nothing_requested")
+    client.post(path, json=WANTED)
+    lease = claim("worker-1").json()
+    assert (lease["claimed_by"], lease["status"]) == ("worker-1", "completed")
+    answer = claim("worker-2")
+    assert (answer.status_code, answer.json()["code"]) == (409, "run_held")
+    renewal = {"worker_id": "worker-1", "fencing_token": lease["fencing_token"]}
+    assert client.post(lease["renew_url"], json=renewal).status_code == 200
+    assert client.post("/api/rollbacks", json=record("run-1")).status_code == 201
+    assert claim("worker-1").json()["code"] == "nothing_requested"
+    assert client.post("/api/executions/run-1/claim", json={"worker_id": "worker-1"}).json()["code"] == "run_over"
+
+
+def test_the_oldest_request_is_listed_first(client: httpx.Client, run: dict[str, Any]) -> None:
+    for run_id in ("run-b", "run-a"):
+        client.post("/api/executions", json={**run, "id": run_id})
+        for status in ("running", "completed"):
+            client.patch(f"/api/executions/{run_id}/status", json={"status": status})
+        client.post(f"/api/executions/{run_id}/rollback-requests", json=WANTED)
+    assert [each["run"]["id"] for each in client.get("/api/rollback-requests").json()] == ["run-b", "run-a"]

@@ -14,7 +14,7 @@ from executor_adapters.control_plane.database import Database
 from executor_adapters.control_plane.tables import METADATA
 from executor_core.errors import InvalidInput
 
-HEAD = "0002"
+HEAD = "0003"
 
 
 @pytest.fixture
@@ -51,6 +51,7 @@ def test_what_was_stored_before_the_versions_is_kept(url: str, engine: Engine) -
             "DROP TABLE access_log",
             "DROP TABLE rollback_requests",
             "DROP INDEX execution_runs_by_age",
+            "DROP INDEX execution_runs_by_connection",
             "DROP TABLE alembic_version",
         ):
             connection.execute(text(statement))
@@ -60,7 +61,7 @@ def test_what_was_stored_before_the_versions_is_kept(url: str, engine: Engine) -
         assert connection.execute(text("SELECT active, reason FROM kill_switches")).all() == [(1, "r")]
 
 
-@pytest.mark.parametrize("version", [None, "0001"])
+@pytest.mark.parametrize("version", [None, "0001", "0002"])
 def test_a_migration_that_died_half_way_is_finished_by_the_next_start(
     url: str, engine: Engine, version: str | None
 ) -> None:

@@ -26,6 +26,7 @@ from executor_adapters.testing.contracts import (
     OutboxContract,
     TargetDatabaseContract,
 )
+from executor_adapters.testing.contracts.control_plane import CALLS
 from executor_core.errors import Unavailable
 from executor_core.evidence import Evidence
 from executor_core.model import ConnectionId, ExecutionRun, RunId
@@ -73,7 +74,7 @@ class FakeControlPlaneBench:
 
     def unreachable(self) -> FakeControlPlane:
         plane = FakeControlPlane(FakeClock())
-        for call in ("claim", "kill_switch", "deliver", "scheduled_runs", "recorded_run"):
+        for call in CALLS:
             plane.fail(call, Unavailable("no connection"))
         return plane
 
@@ -82,6 +83,9 @@ class FakeControlPlaneBench:
 
     def set_kill_switch(self, *, active: bool, connection_id: ConnectionId | None, reason: str | None) -> None:
         self.plane.set_kill_switch(active=active, connection_id=connection_id, reason=reason)
+
+    def request_rollback(self, run_id: RunId, reason: str) -> None:
+        self.plane.request_rollback(run_id, reason)
 
     def end_lease(self, run_id: RunId) -> None:
         self.plane.end_lease(run_id)

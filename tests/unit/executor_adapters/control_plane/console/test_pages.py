@@ -1,4 +1,5 @@
 import re
+from html import unescape
 from typing import Any
 
 import httpx
@@ -43,15 +44,17 @@ def change(browser: httpx.Client, path: str, /, **fields: str) -> httpx.Response
 # Signing in
 
 
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("path", [*PAGES, "/?status=failed&connection=conn-1"])
 def test_who_is_not_signed_in_is_asked_to_and_led_back(console: Console, path: str) -> None:
     schedule(console)
     browser = console.browser()
     asked = browser.get(path)
     assert asked.url.path == "/sign-in"
     assert 'type="password"' in asked.text
-    answer = browser.post("/sign-in", data={"token": "secret of olga", "to": path})
-    assert (answer.status_code, answer.url.path) == (200, path)
+    to = re.search(r'name="to" value="([^"]*)"', asked.text)
+    assert to is not None
+    answer = browser.post("/sign-in", data={"token": "secret of olga", "to": unescape(to[1])})
+    assert (answer.status_code, answer.url) == (200, f"{BASE}{path}")
 
 
 def test_a_wrong_token_is_told_so_and_gets_no_cookie(console: Console) -> None:
@@ -293,7 +296,7 @@ def test_a_rollback_is_asked_for_with_a_reason_and_once(console: Console) -> Non
     end(console)
     assert "Ask a worker" in browser.get("/runs/run-1").text
     assert "Say why" in change(browser, "/runs/run-1/rollback").text
-    assert console.store.rollback_requests(run_id="run-1") == []
+    assert console.store.rollback_requests("run-1") == []
     page = change(browser, "/runs/run-1/rollback", reason="the shop is slow").text
     assert "olga asked for it at" in page
     assert "the shop is slow" in page
@@ -301,6 +304,18 @@ def test_a_rollback_is_asked_for_with_a_reason_and_once(console: Console) -> Non
     assert change(browser, "/runs/run-1/rollback", reason="again").status_code == 409
     assert "rollback asked for" in browser.get("/").text
     assert "Ask a worker" not in console.as_("rita").get("/runs/run-1").text
+
+
+@pytest.mark.parametrize("connection_id", [None, "conn-1"])
+def test_what_holds_up_a_rollback_that_was_asked_for_is_said(console: Console, connection_id: str | None) -> None:
+    schedule(console)
+    end(console)
+    browser = console.as_("olga")
+    assert "takes it up within seconds" in change(browser, "/runs/run-1/rollback", reason="slow").text
+    for switched in ("conn-2", connection_id):
+        assert "takes it up within seconds" in browser.get("/runs/run-1").text
+        console.store.set_kill_switch(switched, active=True, reason=None, now=console.clock())
+    assert "No worker begins it while the kill switch is on" in browser.get("/runs/run-1").text
 
 
 def test_of_a_run_that_was_rolled_back_there_is_nothing_to_take_back(console: Console) -> None:
