@@ -265,17 +265,16 @@ def test_a_table_that_stays_locked_is_left_as_it_is(server: Server, tmp_path: Pa
         assert (ended.result["status"], ended.result["fail_reason"]) == ("failed", "execution_error")
         assert "was not built: " in ended.result["message"]
         assert "given up after 0:00:02" in ended.result["message"]
-        assert played.actions()["build_postponed"] >= 1
         assert played.problems(ended, "failed", builds=0, whole_trail=False) == []
 
 
 def test_a_build_that_breaks_its_limit_leaves_nothing(server: Server, tmp_path: Path) -> None:
     with stage(server, tmp_path / "run") as played, ExitStack() as held:
-        ended = finish(build_held_at_its_beginning(played, held, build_limit="2s"))
+        ended = finish(build_held_at_its_beginning(played, held, build_limit="10s"))
         assert not played.build_runs()
         held.close()
         assert (ended.result["status"], ended.result["fail_reason"]) == ("failed", "execution_error")
-        assert "left no index and no lock behind: the build has taken longer than 0:00:02" in ended.result["message"]
+        assert "left no index and no lock behind: the build has taken longer than 0:00:10" in ended.result["message"]
         assert (played.actions()["build_given_up"], played.actions()["build_stopped"]) == (1, 1)
         assert played.problems(ended, "failed", builds=0, whole_trail=False) == []
 
