@@ -300,6 +300,7 @@ def test_a_rollback_is_asked_for_with_a_reason_and_once(console: Console) -> Non
     page = change(browser, "/runs/run-1/rollback", reason="the shop is slow").text
     assert "olga asked for it at" in page
     assert "the shop is slow" in page
+    assert 'href="#rollback">rollback asked for<' in page
     assert "Ask a worker" not in page
     assert change(browser, "/runs/run-1/rollback", reason="again").status_code == 409
     assert "rollback asked for" in browser.get("/").text
