@@ -18,6 +18,7 @@ from executor_adapters.control_plane import wire
 from executor_adapters.control_plane.access import Backing, Operating, Reading, Working, backing_of
 from executor_adapters.control_plane.bearer import RecogniseCaller
 from executor_adapters.control_plane.body_limit import LimitBody
+from executor_adapters.control_plane.connection_limit import LimitConnections
 from executor_adapters.control_plane.console import add_console
 from executor_adapters.control_plane.json_body import JsonRoute
 from executor_adapters.control_plane.problems import DOCUMENTED, answer_with_problems
@@ -47,11 +48,13 @@ def create_app(
     tokens: Tokens | None = None,
     limiter: RateLimiter | None = None,
     default_lease: timedelta = DEFAULT_LEASE,
+    crowded: Callable[[], bool] | None = None,
 ) -> FastAPI:
     """Return the ASGI application over `store`, which stays the caller's to close.
 
     `clock` tells the time that judges every lease: the system's where none is given. `tokens` say who may call what
-    under ``/api``; without them everybody may call everything. `limiter` says how often.
+    under ``/api``; without them everybody may call everything. `limiter` says how often. Nobody is served while it is
+    `crowded`.
     """
     app = FastAPI(
         title="Executor reference control plane",
@@ -66,6 +69,8 @@ def create_app(
     answer_with_problems(app)
     app.add_middleware(LimitBody)
     app.add_middleware(RecogniseCaller, tokens=recognised, limiter=limiter)
+    if crowded is not None:
+        app.add_middleware(LimitConnections, crowded=crowded)
     app.add_middleware(SecurityHeaders)
     return app
 
