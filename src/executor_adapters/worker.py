@@ -214,10 +214,12 @@ class Worker:
 
     def _next_due(self, now: timedelta) -> _Job | None:
         """The next run that may go on now; those that may not yet are put where they wait."""
-        for connection_id, held_up in self._held_up.items():
+        for connection_id, held_up in list(self._held_up.items()):
             while held_up and self._busy[connection_id] < self._share:
                 if self._may_go_on(job := held_up.popleft(), now):
                     return job
+            if not held_up:  # there may be a thousand connections, of which few hold anything up
+                del self._held_up[connection_id]
         while self._queue and self._queue[0][0] <= now:
             _, _, job = heapq.heappop(self._queue)
             if self._may_go_on(job, now):
@@ -264,17 +266,25 @@ class Worker:
 
     def _collect(self, pause: Callable[[timedelta], None]) -> bool:
         """Wait a little for steps to end; return whether a run has left our hands."""
+        turn = self._turn()
         if not self._working:
-            until = self._queue[0][0] - self._clock.monotonic() if self._queue else TURN
-            pause(min(TURN, until))
+            pause(turn)
             return False
-        done, _ = wait(self._working, timeout=TURN.total_seconds(), return_when=FIRST_COMPLETED)
+        done, _ = wait(self._working, timeout=turn.total_seconds(), return_when=FIRST_COMPLETED)
         settled = [self._settle(future) for future in done]
         return any(settled)
+
+    def _turn(self) -> timedelta:
+        """For how long nothing can be begun: where a thread is free, until the next run is due."""
+        if not self._queue or len(self._working) == self._threads:
+            return TURN
+        return max(timedelta(0), min(TURN, self._queue[0][0] - self._clock.monotonic()))
 
     def _settle(self, future: "Future[End | timedelta]") -> bool:
         job = self._working.pop(future)
         self._busy[job.run.connection_id] -= 1
+        if not self._busy[job.run.connection_id]:
+            del self._busy[job.run.connection_id]
         step = future.result()
         if isinstance(step, timedelta):
             self._put(job, self._clock.monotonic() + step)

@@ -78,6 +78,8 @@ class Carried:
     """The lease that the state names as the one under which it was written."""
     expected_by: timedelta | None = None
     """The monotonic time by which this process meant to look at the run again."""
+    wall_at_zero: datetime | None = None
+    """What the wall clock showed, or would have, when the monotonic one stood at zero: it changes when it is set."""
     queued_at: datetime | None = None
     """Since when the build has been waiting for its turn on the database instance."""
     sight: Sight = field(default_factory=Sight)

@@ -5,9 +5,10 @@ a ratio of rates per execution, never of totals: more traffic alone changes noth
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from executor_core.change import UNCHANGED, Change
 from executor_core.dispersion import (
@@ -25,7 +26,7 @@ from executor_core.inference import fisher_increase
 from executor_core.machine import Machine, sampling_variance
 from executor_core.metrics import DigestKey
 from executor_core.policy import Policy
-from executor_core.window import Delta, Series, Window
+from executor_core.window import Delta, Ran, Series, Window
 from executor_core.work import excess_of, log_ratio_of, work_drift
 
 _PAIRED_RESIDUAL = 0.9
@@ -85,25 +86,39 @@ class Comparison:
         return min(1.0, 2 * min(p_mean, p_body))
 
 
-@dataclass(frozen=True, slots=True)
-class _Measured:
+class _Side(NamedTuple):
+    """One window of a digest, eased by the machine's index where the digest follows that.
+
+    `sampling` is the relative variance of the mean that single executions explain, `logs` how the mean logarithm
+    varies, None without a histogram, and `log_variance` what of that single executions explain.
+    """
+
+    time: Batches
+    sampling: float
+    sampling_degrees: float
+    logs: Batches | None
+    log_variance: float
+
+
+class _Measured(NamedTuple):
     """One digest's two windows, with the quantities that the pooled noise is made from."""
 
     key: DigestKey
     before: Series
     after: Series
     paired: bool
-    mean_before: float
-    mean_after: float
-    sampling: tuple[float, float]
-    sampling_degrees: tuple[float, float]
+    sides: tuple[_Side, _Side]
     time: Excess
     logs: Excess | None
     log_shift: float
     rows: Excess
     returned: Excess
     cpu: Excess
-    intervals: tuple[int, int]
+
+    @property
+    def intervals(self) -> tuple[int, int]:
+        """How many intervals of each window the digest ran in."""
+        return self.sides[0].time.intervals, self.sides[1].time.intervals
 
 
 def compare(
@@ -163,6 +178,11 @@ def eligible(before: Series, after: Series, policy: Policy) -> bool:
     return all(side.total.executions >= policy.min_samples and side.total.time_ps > 0 for side in (before, after))
 
 
+def raw_change(before: Delta, after: Delta) -> float:
+    """The log-ratio of an eligible digest's mean latencies, before anything excuses it."""
+    return math.log(after.time_ps / after.executions) - math.log(before.time_ps / before.executions)
+
+
 @dataclass(frozen=True, slots=True)
 class _Noises:
     time: Noise
@@ -173,85 +193,69 @@ class _Noises:
 
 
 def _measure(key: DigestKey, before: Series, after: Series, machine: Machine, policy: Policy) -> _Measured:
-    index_before, index_after, paired = _pairing(before, after, machine)
-    sides: list[tuple[float, Batches, float, bool, Batches | None, float]] = []
-    for series, index in ((before, index_before), (after, index_after)):
-        ran = [delta for delta in series.deltas if delta.executions]
-        counts = [float(delta.executions) for delta in ran]
-        times = [delta.time_ps / c for delta, c in zip(ran, index, strict=True)]
-        time = batches(times, counts, scale=math.fsum(times))
-        sampling, is_measured = sampling_variance(series.total, policy)
-        log_batches, log_mean = _log_side(ran, index) if is_measured else (None, 0.0)
-        sides.append((math.fsum(times) / math.fsum(counts), time, sampling, is_measured, log_batches, log_mean))
-    (mean_b, time_b, v_b, measured_b, logs_b, log_b), (mean_a, time_a, v_a, measured_a, logs_a, log_a) = sides
-    v_b, df_b = _sampling(v_b, measured_b, time_b, before.total.executions)
-    v_a, df_a = _sampling(v_a, measured_a, time_a, after.total.executions)
-    logs = None
-    if logs_b is not None and logs_a is not None:
-        logs = excess(logs_b, logs_a, explained_before=_log_variance(before), explained_after=_log_variance(after))
+    were, are = before.ran, after.ran
+    index = _index(were, are, machine)
+    b, a = _side(before.total, were, index and index[0], policy), _side(after.total, are, index and index[1], policy)
+    logs, log_shift = None, 0.0
+    if b.logs is not None and a.logs is not None:
+        log_shift = a.logs.mean - b.logs.mean
+        logs = excess(b.logs, a.logs, explained_before=b.log_variance, explained_after=a.log_variance)
     return _Measured(
         key=key,
         before=before,
         after=after,
-        paired=paired,
-        mean_before=mean_b,
-        mean_after=mean_a,
-        sampling=(v_b, v_a),
-        sampling_degrees=(df_b, df_a),
-        time=excess(time_b, time_a, explained_before=v_b, explained_after=v_a),
+        paired=index is not None,
+        sides=(b, a),
+        time=excess(b.time, a.time, explained_before=b.sampling, explained_after=a.sampling),
         logs=logs,
-        log_shift=log_a - log_b,
-        rows=excess_of(before, after, lambda delta: delta.rows),
-        returned=excess_of(before, after, lambda delta: delta.returned),
-        cpu=excess_of(before, after, lambda delta: delta.cpu_ps),
-        intervals=(time_b.intervals, time_a.intervals),
+        log_shift=log_shift,
+        rows=excess_of((were.rows, were.executions), (are.rows, are.executions)),
+        returned=excess_of((were.returned, were.executions), (are.returned, are.executions)),
+        cpu=excess_of((were.cpu_ps, were.executions), (are.cpu_ps, are.executions)),
     )
 
 
-def _sampling(variance: float, is_measured: bool, seen: Batches, executions: int) -> tuple[float, float]:
-    """The sampling variance and its degrees of freedom; without a histogram, batches may show it smaller."""
-    if is_measured or seen.intervals < 3 or seen.variance >= variance:
-        return variance, max(1.0, executions - 1.0)
-    return seen.variance, seen.intervals - 1.0
+def _side(total: Delta, ran: Ran, index: Sequence[float] | None, policy: Policy) -> _Side:
+    times = ran.time_ps if index is None else _eased(ran.time_ps, index)
+    time = batches(times, ran.executions)
+    sampling, is_measured = sampling_variance(total, policy)
+    degrees = max(1.0, total.executions - 1.0)
+    if not is_measured and time.intervals >= 3 and time.variance < sampling:
+        sampling, degrees = time.variance, time.intervals - 1.0
+    return _Side(time, sampling, degrees, _logs(ran, index) if is_measured else None, _log_variance(total))
 
 
-def _pairing(before: Series, after: Series, machine: Machine) -> tuple[list[float], list[float], bool]:
-    """The machine's index where the digest ran, and True; ones and False if the digest doesn't follow it."""
-    ran_before = [(j, d) for j, d in zip(before.positions, before.deltas, strict=True) if d.executions]
-    ran_after = [(j, d) for j, d in zip(after.positions, after.deltas, strict=True) if d.executions]
-    alone = [1.0] * len(ran_before), [1.0] * len(ran_after), False
-    if (
-        len(ran_before) < 3
-        or any(j not in machine.before for j, _ in ran_before)
-        or any(j not in machine.after for j, _ in ran_after)
-    ):
-        return alone
-    counts = [float(d.executions) for _, d in ran_before]
-    times = [float(d.time_ps) for _, d in ran_before]
-    index = [machine.before[j] for j, _ in ran_before]
-    eased = [time / c for time, c in zip(times, index, strict=True)]
-    plain = batches(times, counts, scale=math.fsum(times)).variance
-    paired = batches(eased, counts, scale=math.fsum(eased)).variance
-    if paired >= _PAIRED_RESIDUAL * plain:
-        return alone
-    return index, [machine.after[j] for j, _ in ran_after], True
+def _index(before: Ran, after: Ran, machine: Machine) -> tuple[list[float], list[float]] | None:
+    """The machine's index where the digest ran, in both windows; None if the digest doesn't follow it."""
+    if len(before.positions) < 3:
+        return None
+    if not (machine.before.keys() >= set(before.positions) and machine.after.keys() >= set(after.positions)):
+        return None
+    index = [machine.before[j] for j in before.positions]
+    plain = batches(before.time_ps, before.executions).variance
+    if batches(_eased(before.time_ps, index), before.executions).variance >= _PAIRED_RESIDUAL * plain:
+        return None
+    return index, [machine.after[j] for j in after.positions]
 
 
-def _log_side(ran: Sequence[Delta], index: Sequence[float]) -> tuple[Batches, float]:
-    """Batches of the mean ln(time), eased by the machine's index, and that mean."""
-    counts: list[float] = []
+def _eased(times: Sequence[int], index: Sequence[float]) -> list[float]:
+    return [time / c for time, c in zip(times, index, strict=True)]
+
+
+def _logs(ran: Ran, index: Sequence[float] | None) -> Batches:
+    """Batches of the mean ln(time), eased by the machine's index."""
+    counts: list[int] = []
     sums: list[float] = []
-    for delta, c in zip(ran, index, strict=True):
-        if delta.latency is not None and delta.latency.count:
-            counts.append(float(delta.latency.count))
-            sums.append(delta.latency.count * (delta.latency.mean_log - math.log(c)))
-    total = math.fsum(counts)
-    return batches(sums, counts, scale=total), math.fsum(sums) / total
+    for latency, c in zip(ran.latencies, index or [1.0] * len(ran.latencies), strict=True):
+        if latency is not None and latency.executions:
+            counts.append(latency.executions)
+            sums.append(latency.executions * (latency.mean_log - math.log(c)))
+    return batches(sums, counts, absolute=True)
 
 
-def _log_variance(series: Series) -> float:
-    latency = series.total.latency
-    return latency.log_variance / max(1, latency.count - 1) if latency and latency.count else 0.0
+def _log_variance(total: Delta) -> float:
+    latency = total.latency
+    return latency.log_variance / max(1, latency.executions - 1) if latency and latency.executions else 0.0
 
 
 def _shared_variance(
@@ -293,10 +297,11 @@ def _compare_one(
     wanted: bool,
 ) -> Comparison:
     before, after = m.before.total, m.after.total
+    b, a = m.sides
     thin = max(m.intervals) < (2 if machine.controls else FEW_INTERVALS)
     floor = policy.floor_two_snapshots if thin else policy.floor
-    raw = math.log(after.time_ps / after.executions) - math.log(before.time_ps / before.executions)
-    eased = min(raw, math.log(m.mean_after / m.mean_before) if m.paired else raw - max(machine.shift, 0.0))
+    raw = raw_change(before, after)
+    eased = min(raw, math.log(a.time.mean / b.time.mean) if m.paired else raw - max(machine.shift, 0.0))
     lock_free = log_ratio_of(before.work_ps, before.executions, after.work_ps, after.executions)
     relief = max(0.0, raw - lock_free) if before.work_ps and after.work_ps else 0.0
     latency = eased - relief
@@ -304,8 +309,8 @@ def _compare_one(
     noise_degrees = max(1.0, m.time.degrees)
     common = [(shared, shared_degrees), drift, (floor * floor, math.inf)]
     parts = (
-        (m.sampling[0], m.sampling_degrees[0]),
-        (m.sampling[1], m.sampling_degrees[1]),
+        (b.sampling, b.sampling_degrees),
+        (a.sampling, a.sampling_degrees),
         (noise, noise_degrees),
         *common,
     )
@@ -313,8 +318,8 @@ def _compare_one(
     if m.logs is not None:
         body_ratio = m.log_shift - relief - (0.0 if m.paired else max(machine.shift, 0.0))
         body_parts = (
-            (_log_variance(m.before), before.executions - 1.0),
-            (_log_variance(m.after), after.executions - 1.0),
+            (b.log_variance, before.executions - 1.0),
+            (a.log_variance, after.executions - 1.0),
             (noises.logs.of(m.logs, *m.intervals), max(1.0, m.logs.degrees)),
             *common,
         )
@@ -330,12 +335,12 @@ def _compare_one(
         lately=_lately(m),
         latency=Change(latency, parts),
         body=body,
-        own_variance=m.sampling[0] + m.sampling[1],
+        own_variance=b.sampling + a.sampling,
         shared_variance=noise + shared + drift[0] + floor * floor,
         degrees=welch_degrees(parts),
-        rows=_logical(m, m.rows, noises.rows, lambda d: d.rows, floor, from_nothing=1.0, drift=drift),
-        returned=_logical(m, m.returned, noises.returned, lambda d: d.returned, floor, from_nothing=0.0),
-        cpu=_logical(m, m.cpu, noises.cpu, lambda d: d.cpu_ps, floor, from_nothing=0.0)
+        rows=_logical(m, m.rows, noises.rows, (before.rows, after.rows), floor, from_nothing=1.0, drift=drift),
+        returned=_logical(m, m.returned, noises.returned, (before.returned, after.returned), floor, from_nothing=0.0),
+        cpu=_logical(m, m.cpu, noises.cpu, (before.cpu_ps, after.cpu_ps), floor, from_nothing=0.0)
         if before.cpu_ps and after.cpu_ps
         else None,
         p_scans=fisher_increase(before.unindexed, before.executions, after.unindexed, after.executions),
@@ -374,7 +379,7 @@ def _logical(
     m: _Measured,
     own: Excess,
     noise: Noise,
-    quantity: Callable[[Delta], int],
+    counted: tuple[int, int],
     floor: float,
     *,
     from_nothing: float,
@@ -382,7 +387,7 @@ def _logical(
 ) -> Change:
     """The change of a counter per execution; from nothing it counts if it reaches `from_nothing`."""
     before, after = m.before.total, m.after.total
-    old, new = quantity(before), quantity(after)
+    old, new = counted
     log_ratio = log_ratio_of(old, before.executions, new, after.executions)
     if log_ratio == math.inf:
         return Change(math.inf) if new >= from_nothing * after.executions else UNCHANGED
@@ -392,8 +397,8 @@ def _logical(
         return Change(log_ratio, ((noise.of(own, *m.intervals), float(own.degrees)), drift, (floor * floor, math.inf)))
     # Few intervals may agree by chance; the spread of single executions is then the better guess, unless it is less.
     sampled = [
-        (max(v, 1 / total.executions), total.executions - 1.0)
-        for v, total in zip(m.sampling, (before, after), strict=True)
+        (max(side.sampling, 1 / total.executions), total.executions - 1.0)
+        for side, total in zip(m.sides, (before, after), strict=True)
     ]
     wandered = noise.of(own, *m.intervals) if own.degrees else 0.0
     if wandered > math.fsum(part for part, _ in sampled):

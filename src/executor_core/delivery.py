@@ -25,6 +25,8 @@ class Delivery:
     delivered: int = 0
     refused: int = 0
     """How many messages were set aside, since the control plane will never take them."""
+    settled: bool = False
+    """Whether nothing that this process stored is untold: the outbox is not asked before more is stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

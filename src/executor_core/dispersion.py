@@ -9,7 +9,8 @@ the correlation between neighbouring intervals.
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from operator import mul
+from typing import NamedTuple
 
 from executor_core.inference import winsorised_mean
 
@@ -18,36 +19,33 @@ FEW_INTERVALS = 8
 _MAX_CORRELATION = 0.85
 
 
-@dataclass(frozen=True, slots=True)
-class Batches:
-    """The relative variance of a window's mean as its intervals show it, and their lag-1 product."""
+class Batches(NamedTuple):
+    """A window's mean, its variance as the intervals show it, and their lag-1 product."""
 
     intervals: int
     variance: float = 0.0
     lag: float = 0.0
+    mean: float = 0.0
 
 
-def batches(amounts: Sequence[float], counts: Sequence[float], *, scale: float) -> Batches:
-    """The batch variance of the mean sum(amounts)/sum(counts), in units of scale/sum(counts).
+def batches(amounts: Sequence[float], counts: Sequence[float], *, absolute: bool = False) -> Batches:
+    """The mean sum(amounts)/sum(counts) of one interval or more, and its batch variance relative to its square.
 
-    With `scale` = sum(amounts) the variance is relative to the mean; with `scale` = sum(counts) it is
-    absolute. Fewer than two intervals or a scale of zero show nothing.
+    With `absolute`, the variance is that of the mean itself. Fewer than two intervals, or a relative variance of
+    nothing, show none.
     """
-    intervals = len(amounts)
+    intervals, amount_of_all, count_of_all = len(amounts), math.fsum(amounts), math.fsum(counts)
+    mean = amount_of_all / count_of_all
+    scale = count_of_all if absolute else amount_of_all
     if intervals < 2 or scale <= 0:
-        return Batches(intervals)
-    mean = math.fsum(amounts) / math.fsum(counts)
+        return Batches(intervals, mean=mean)
     off = [(amount - mean * count) / scale for amount, count in zip(amounts, counts, strict=True)]
     correction = intervals / (intervals - 1)
-    return Batches(
-        intervals,
-        correction * math.fsum(r * r for r in off),
-        correction * math.fsum(r * s for r, s in pairwise(off)),
-    )
+    variance, lag = math.fsum(map(mul, off, off)), math.fsum(map(mul, off, off[1:]))
+    return Batches(intervals, correction * variance, correction * lag, mean)
 
 
-@dataclass(frozen=True, slots=True)
-class Excess:
+class Excess(NamedTuple):
     """One digest's excess over what single executions explain, both windows together.
 
     `per_interval` is the variance of one interval, `lag` the lag-1 covariance, `degrees` the degrees of
@@ -64,15 +62,20 @@ NO_EXCESS = Excess(0.0, 0.0, 0, 1.0)
 
 
 def excess(before: Batches, after: Batches, *, explained_before: float, explained_after: float) -> Excess:
-    """The excess of two windows, weighted by their degrees of freedom."""
-    if before.intervals < 2 and after.intervals < 2:
+    """The excess of two windows, weighted by their degrees of freedom; a window of one interval shows nothing."""
+    windows = intervals = 0
+    variance = lag = 0.0
+    for side, explained in ((before, explained_before), (after, explained_after)):
+        if side.intervals > 1:
+            windows += 1
+            intervals += side.intervals
+            weight = (side.intervals - 1) * side.intervals
+            variance += weight * (side.variance - explained)
+            lag += weight * side.lag
+    if windows == 0:
         return NO_EXCESS
-    parts = ((before, explained_before), (after, explained_after))
-    degrees = sum(max(0, side.intervals - 1) for side, _ in parts)
-    variance = sum((s.intervals - 1) * s.intervals * (s.variance - v) for s, v in parts if s.intervals > 1)
-    lag = sum((s.intervals - 1) * s.intervals * s.lag for s, _ in parts if s.intervals > 1)
-    intervals = [s.intervals for s, _ in parts if s.intervals > 1]
-    return Excess(variance / degrees, lag / degrees, degrees, sum(intervals) / len(intervals))
+    degrees = intervals - windows
+    return Excess(variance / degrees, lag / degrees, degrees, intervals / windows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,7 @@ class Effects:
 
     def record(self, carried: Carried, draft: Draft) -> None:
         """Store a draft; from here on it is the run's state."""
+        carried.delivery.settled &= not draft.messages
         self.ports.checkpoints.save(draft.state, draft.messages)
         carried.state = draft.state
 

@@ -68,6 +68,7 @@ from executor_core.requested_rollback import RequestedRollback
 from executor_core.sampling import Sampling
 from executor_core.scope import index_in_scope, schema_in_scope
 from executor_core.state import RunState, origin_of
+from executor_core.timekeeping import keep_time
 from executor_core.turns import Turns
 
 ACTIONS_AT_ONCE = 100
@@ -211,6 +212,7 @@ class Engine:
 
     def _advance(self, carried: Carried) -> Step:
         for _ in range(ACTIONS_AT_ONCE):
+            keep_time(carried, self._ports.clock)
             keep_lease(carried, self._ports)
             told = carried.tenure is None or self._deliver(carried)
             if carried.state.finished:
@@ -245,6 +247,9 @@ class Engine:
         return None
 
     def _deliver(self, carried: Carried) -> bool:
+        """Tell what is untold; return whether nothing is left."""
+        if carried.delivery.settled:
+            return True
         failures, run_id = carried.delivery.failures, carried.state.run_id
         try:
             claim = None if carried.tenure is None else carried.tenure.lease.claim
@@ -259,6 +264,7 @@ class Engine:
             left = self._ports.outbox.backlog(run_id).get(run_id, 0)
             name = "delivery.caught_up" if told else "delivery.failed"
             self._effects.tell(carried, name, undelivered=left, error=carried.delivery.last_error)
+        carried.delivery.settled = told
         return told
 
     def _finish(self, carried: Carried, *, told: bool) -> Step:

@@ -5,27 +5,29 @@ moments are kept as exact integers, so that the order of buckets can't change a 
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise, repeat
-from operator import mul, sub
+from itertools import pairwise
+from operator import mul
+from typing import NamedTuple
 
 from executor_core.metrics import BUCKETS
 
-_LOG_UNIT = 2**16
+_LOG_UNIT = 65_536
 _TIME_UNIT_PS = 100_000
 _FIRST_UPPER_PS = 10_000_000
-_LIMB = 256
-_LIMB_MASK = 2**_LIMB - 1
-"""Four sums are taken in one pass, side by side in one integer; none of them can grow past its 256 bits."""
+_LIMB = 144
+_LIMB_MASK = (1 << _LIMB) - 1
+"""Four sums are taken in one pass, side by side in one integer; none can grow past its 144 bits: times are below
+2^48, counts below 2^64, and a window has fewer than 2^15 intervals of 450 buckets."""
 
 
 @dataclass(frozen=True, slots=True)
 class BucketScale:
     """Each bucket's latency: `times` in units of 100 ns, `logs` as 2^-16 of ln(picoseconds).
 
-    `packed` holds, from the lowest 256 bits up, the time, its square, the logarithm, and its square.
+    `packed` holds, from the lowest 144 bits up, the time, the logarithm, its square, and the time's square.
     """
 
     times: tuple[int, ...]
@@ -48,49 +50,49 @@ def bucket_scale(upper_bounds_ps: tuple[int, ...] | None = None) -> BucketScale:
     times = tuple(round(middle / _TIME_UNIT_PS) for middle in middles)
     logs = tuple(round(math.log(middle) * _LOG_UNIT) for middle in middles)
     packed = (
-        time | time * time << _LIMB | log << 2 * _LIMB | log * log << 3 * _LIMB
+        time | log << _LIMB | log * log << 2 * _LIMB | time * time << 3 * _LIMB
         for time, log in zip(times, logs, strict=True)
     )
     return BucketScale(times, logs, tuple(packed))
 
 
-@dataclass(frozen=True, slots=True)
-class Moments:
-    """Exact sums over the executions of a histogram: their number, log-times, times, and squares."""
+class Moments(NamedTuple):
+    """Exact sums over the executions of a histogram: their number, and `BucketScale.packed` of them all."""
 
-    count: int
-    logs: int
-    log_squares: int
-    times: int
-    time_squares: int
+    executions: int
+    sums: int
 
-    def __add__(self, other: "Moments") -> "Moments":
-        return Moments(
-            self.count + other.count,
-            self.logs + other.logs,
-            self.log_squares + other.log_squares,
-            self.times + other.times,
-            self.time_squares + other.time_squares,
-        )
+    @property
+    def times(self) -> int:
+        """The sum of the times in units of 100 ns."""
+        return self.sums & _LIMB_MASK
+
+    @property
+    def time_squares(self) -> int:
+        """The sum of their squares."""
+        return self.sums >> 3 * _LIMB
 
     @property
     def mean_log(self) -> float:
         """The mean of ln(time in ps)."""
-        return self.logs / self.count / _LOG_UNIT
+        return (self.sums >> _LIMB & _LIMB_MASK) / self.executions / _LOG_UNIT
 
     @property
     def log_variance(self) -> float:
         """The variance of ln(time) between executions."""
-        numerator = self.log_squares * self.count - self.logs * self.logs
-        return max(0.0, numerator / (self.count * self.count) / _LOG_UNIT**2)
+        logs, squares = self.sums >> _LIMB & _LIMB_MASK, self.sums >> 2 * _LIMB & _LIMB_MASK
+        return max(0.0, (squares * self.executions - logs * logs) / (self.executions * self.executions) / _LOG_UNIT**2)
 
     @property
     def relative_variance(self) -> float:
         """The variance of the time between executions over the square of its mean."""
-        return max(0.0, self.time_squares * self.count / (self.times * self.times) - 1.0) if self.times else 0.0
+        times = self.times
+        return max(0.0, self.time_squares * self.executions / (times * times) - 1.0) if times else 0.0
 
 
-NO_MOMENTS = Moments(0, 0, 0, 0, 0)
+def merged(parts: Sequence[Moments]) -> Moments:
+    """The moments of all executions together."""
+    return Moments(sum([part.executions for part in parts]), sum([part.sums for part in parts]))
 
 
 def moments_between(scale: BucketScale, earlier: Mapping[int, int], later: Mapping[int, int]) -> Moments | None:
@@ -100,20 +102,12 @@ def moments_between(scale: BucketScale, earlier: Mapping[int, int], later: Mappi
     """
     if not earlier.keys() <= later.keys() and any(n and bucket not in later for bucket, n in earlier.items()):
         return None
-    moved = dict(later.items() - earlier.items())
-    if not moved:
-        return NO_MOMENTS
-    counts = list(map(sub, moved.values(), map(earlier.get, moved, repeat(0))))
-    if min(counts) < 0 or max(moved) >= len(scale.packed):
+    seen = earlier.get
+    moved = {bucket: n - old for bucket, n in later.items() if n != (old := seen(bucket, 0))}
+    counts = moved.values()
+    if min(counts, default=0) < 0 or max(moved, default=0) >= len(scale.packed):
         return None
-    sums = sum(map(mul, counts, map(scale.packed.__getitem__, moved)))
-    return Moments(
-        sum(counts),
-        logs=sums >> 2 * _LIMB & _LIMB_MASK,
-        log_squares=sums >> 3 * _LIMB,
-        times=sums & _LIMB_MASK,
-        time_squares=sums >> _LIMB & _LIMB_MASK,
-    )
+    return Moments(sum(counts), sum(map(mul, counts, map(scale.packed.__getitem__, moved))))
 
 
 def counts_between(earlier: Mapping[int, int], later: Mapping[int, int]) -> dict[int, int]:

@@ -83,7 +83,7 @@ def sampling_variance(total: Delta, policy: Policy) -> tuple[float, bool]:
     coefficient of variation is assumed.
     """
     n, latency = total.executions, total.latency
-    if latency and n > 1 and latency.count > 1 and abs(latency.count - n) <= 0.1 * n + 5:
+    if latency and n > 1 and latency.executions > 1 and abs(latency.executions - n) <= 0.1 * n + 5:
         return latency.relative_variance / (n - 1), True
     return policy.assumed_cv**2 / max(1, n), False
 
@@ -109,7 +109,7 @@ def _change(before: Delta, after: Delta, in_logs: bool) -> float:
 
 def _explained(total: Delta, in_logs: bool, policy: Policy) -> float:
     if in_logs and total.latency is not None:
-        return total.latency.log_variance / (total.latency.count - 1)
+        return total.latency.log_variance / (total.latency.executions - 1)
     return sampling_variance(total, policy)[0]
 
 
@@ -119,7 +119,11 @@ def _index(pairs: Sequence[tuple[Series, Series]], in_logs: bool) -> dict[int, f
     for baseline, series in pairs:
         usual = _level(baseline.total, in_logs)
         for j, delta in zip(series.positions, series.deltas, strict=True):
-            if delta.executions and delta.time_ps and not (in_logs and not (delta.latency and delta.latency.count)):
+            if (
+                delta.executions
+                and delta.time_ps
+                and not (in_logs and not (delta.latency and delta.latency.executions))
+            ):
                 log_ratio = min(max(_level(delta, in_logs) - usual, -_MOST), _MOST)
                 ratio = log_ratio if in_logs else math.exp(log_ratio)
                 weight = delta.executions / (delta.executions + _STEADY_EXECUTIONS)

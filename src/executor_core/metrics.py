@@ -107,12 +107,23 @@ class DigestRow(Record):
         return DigestKey(self.schema_name, self.digest)
 
 
+class TableShape(Record):
+    """What tells that somebody changed the table itself: its definition, in short, and about how many rows it has.
+
+    `definition` is equal for equal columns and indexes; those that Executor built are left out. `rows` is the
+    server's own estimate, which may be off by a third.
+    """
+
+    definition: Name
+    rows: Counter
+
+
 class Snapshot(Record):
     """One reading of the counters of the digests wanted.
 
     `digests_lost` is the status variable ``Performance_schema_digest_lost``: where it grows, a digest that is
     absent may still have run. `index_usage` holds the counters of
-    ``table_io_waits_summary_by_index_usage`` by index name.
+    ``table_io_waits_summary_by_index_usage`` by index name; `table` is None where nobody looked, or it is gone.
     """
 
     taken_at: Annotated[Moment, Field(strict=True)]
@@ -121,3 +132,4 @@ class Snapshot(Record):
     digests_lost: Counter = 0
     digests: tuple[DigestRow, ...]
     index_usage: Mapping[str, Mapping[str, Counter]] | None = None
+    table: TableShape | None = None

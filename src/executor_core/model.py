@@ -93,6 +93,7 @@ class AuditAction(StrEnum):
     INDEX_ADOPTED = "index_adopted"
     DRAIN_STARTED = "drain_started"
     DRAIN_COMPLETED = "drain_completed"
+    PUBLISH_STARTED = "publish_started"
     PUBLISH_POSTPONED = "publish_postponed"
     INDEX_PUBLISHED = "index_published"
     ROLLBACK_STARTED = "rollback_started"

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from executor_core.carrying import Carried
+from executor_core.ddl import publish_index
 from executor_core.effects import Effects
 from executor_core.errors import CALL_FAILED, OutcomeUnknown, Refused, Unavailable
 from executor_core.messages import Draft
+from executor_core.model import AuditAction
 from executor_core.state import RunState, WindowKind
 from executor_core.target import WatchedDigest
 
@@ -82,13 +84,18 @@ class Publishing:
         return all(ran.get(watched.key, 0) >= self.effects.rules.verification.min_samples for watched in targets)
 
     def publish_index(self, carried: Carried) -> None:
-        """Show the index to the optimizer; whatever came of it is looked at afterwards."""
-        pacing = self.effects.rules.pacing
-        give_up_at = carried.state.give_up_at or self.effects.ports.clock.now() + pacing.build_patience
-        self.effects.record(carried, Draft(carried.state.model_copy(update={"give_up_at": give_up_at})))
+        """Write down that the index is published, then publish it; whatever came of it is looked at afterwards."""
+        facts, pacing, now = carried.sight.target, self.effects.rules.pacing, self.effects.ports.clock.now()
+        if facts is None:
+            raise AssertionError("an index is published after a look")
+        index = carried.index
+        sql = publish_index(carried.target.schema_name, index.table_name, index.index_name, facts.server.flavor)
+        give_up_at = carried.state.give_up_at or now + pacing.build_patience
+        draft = Draft(carried.state.model_copy(update={"give_up_at": give_up_at}))
+        self.effects.record(carried, draft.audited(AuditAction.PUBLISH_STARTED, now, {"executed_sql": sql}))
         try:
             carried.target.publish_index(
-                carried.index, carried.state.run_id, pacing.lock_wait, self.effects.still_ours(carried)
+                index, carried.state.run_id, pacing.lock_wait, self.effects.still_ours(carried)
             )
         except CALL_FAILED as error:
             carried.sight.publish_error = error

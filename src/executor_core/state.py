@@ -46,6 +46,9 @@ class Stop(BaseModel):
     rollback_type: RollbackType = RollbackType.AUTO
 
 
+_INSTANTS_OF_A_WINDOW = ("begins_at", "ends_at", "next_sample_at", "next_look_at")
+
+
 class WindowPlan(BaseModel):
     """A window that is being sampled: when it began, when it ends, when the next sample is due."""
 
@@ -64,6 +67,11 @@ class WindowPlan(BaseModel):
     def between_looks(self) -> timedelta:
         """How far apart the looks for gross harm are."""
         return (self.ends_at - self.begins_at) / LOOKS_IN_A_WINDOW
+
+    def moved_by(self, by: timedelta) -> "WindowPlan":
+        """The same window, later or earlier."""
+        changes = {name: moment + by for name in _INSTANTS_OF_A_WINDOW if (moment := getattr(self, name)) is not None}
+        return self.model_copy(update=changes)
 
     def begun_anew(self, at: datetime) -> "WindowPlan":
         """The same window from `at` on, unless it is full. Samples that were taken before still count."""
@@ -84,6 +92,10 @@ class ClaimOnRecord(BaseModel):
     worker_id: WorkerId
     fencing_token: int | None = None
     ends_at: Moment | None = None
+
+
+_DUE = ("wake_at", "give_up_at", "last_off", "build_begun_at", "stopping_since")
+"""The instants of a state that something is measured from or waits for; the others only say when something was."""
 
 
 def origin_of(worker_id: WorkerId, at: datetime) -> str:
@@ -173,6 +185,14 @@ class RunState(BaseModel):
         so the origin is a new one."""
         held = {"worker_id": worker_id, "origin": origin_of(worker_id, at), "resumed_from": self.origin}
         return self.model_copy(update=held)
+
+    def with_clock_set(self, by: timedelta) -> "RunState":
+        """This state by a wall clock that was set, forth or back: what is due is as far away as before."""
+        changes: dict[str, object] = {name: moment + by for name in _DUE if (moment := getattr(self, name)) is not None}
+        for name, window in (("baseline", self.baseline), ("after", self.after)):
+            if window is not None:
+                changes[name] = window.moved_by(by)
+        return self.model_copy(update=changes)
 
     @property
     def run_id(self) -> RunId:

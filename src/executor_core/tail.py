@@ -56,7 +56,7 @@ def tails(
         old, new = c.before.latency, c.after.latency
         if c.body is None or old is None or new is None:
             continue
-        heavier = new.time_squares * old.count > _HEAVIER * old.time_squares * new.count
+        heavier = new.time_squares * old.executions > _HEAVIER * old.time_squares * new.executions
         if heavier or c.time_share >= policy.material_share:
             # What slowed every execution is no tail.
             common = max(machine.shift, c.body.log_ratio, 0.0)
@@ -99,9 +99,9 @@ def _p_lasting(key: DigestKey, baseline: Sequence[Reading], after: Sequence[Read
         ran = [each for each in counts if each]
         totals = [float(sum(each.values())) for each in ran]
         slow = [float(_slow(each, bound)) for each in ran]
-        rate = math.fsum(slow) / math.fsum(totals)
-        seen = batches(slow, totals, scale=math.fsum(totals))
-        rates.append((rate, max(seen.variance, rate * (1 - rate) / math.fsum(totals)), max(1, seen.intervals - 1)))
+        seen = batches(slow, totals, absolute=True)
+        chance = seen.mean * (1 - seen.mean) / math.fsum(totals)
+        rates.append((seen.mean, max(seen.variance, chance), max(1, seen.intervals - 1)))
     (old, v_old, df_old), (new, v_new, df_new) = rates
     return Change(new - old, ((v_old, df_old), (v_new, df_new))).p_rise
 

@@ -6,11 +6,12 @@ Names are as the server spells them. `KeyPart`s are in index order; a functional
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from hashlib import sha256
 
 from executor_core.ddl import Marker
 from executor_core.flavor import Flavor
 from executor_core.index_definition import IndexDefinition, KeyPart
-from executor_core.metrics import DigestKey, DigestRole
+from executor_core.metrics import DigestKey, DigestRole, TableShape
 from executor_core.model import RunId
 from executor_core.surroundings import Surroundings
 from executor_core.tolerance import Tolerance
@@ -125,6 +126,24 @@ class TableFacts:
     def primary_key(self) -> IndexFacts | None:
         """The primary key, if the table has one."""
         return self.index_named("PRIMARY")
+
+    @property
+    def shape(self) -> TableShape:
+        """What changes if somebody else changes the table; indexes that one of us built are left out."""
+        columns = [(column.name.casefold(), column.column_type.lower()) for column in self.columns]
+        indexes = [
+            (
+                index.name.casefold(),
+                [*map(normalized, index.key_parts)],
+                index.unique,
+                index.kind.upper(),
+                index.visible,
+            )
+            for index in self.indexes
+            if index.marker is None
+        ]
+        told = repr((columns, sorted(indexes, key=repr), self.engine, self.partitioned))
+        return TableShape(definition=sha256(told.encode()).hexdigest()[:16], rows=self.rows)
 
     def index_named(self, name: str) -> IndexFacts | None:
         """Return the index called `name`, whatever its case, or None."""

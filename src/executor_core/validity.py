@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from executor_core.comparison import Comparison, DigestKind
 from executor_core.judgement import Findings, lost
-from executor_core.metrics import DigestKey, Snapshot, digest_order
+from executor_core.metrics import DigestKey, Snapshot, TableShape, digest_order
 from executor_core.policy import Policy
 from executor_core.verdict import Reason, ReasonCode
 from executor_core.window import IDLE, Reading, Series, Window
@@ -23,6 +23,11 @@ UNDECIDABLE = frozenset(
 )
 """Reasons that more time can't remove."""
 
+_MASS_FACTOR = 2.0
+"""Fewer rows than half of what there are, or were, is a mass change: the servers' estimates alone are off by less."""
+_MASS_ROWS = 10_000
+"""A smaller table may double in minutes by what its application usually inserts, and is read in milliseconds."""
+
 
 def blocking(baseline: Sequence[Snapshot], after: Sequence[Snapshot]) -> list[Reason]:
     """Reasons why the two windows can't be compared at all, whatever they hold."""
@@ -33,6 +38,20 @@ def blocking(baseline: Sequence[Snapshot], after: Sequence[Snapshot]) -> list[Re
     servers = {snapshot.server_uuid for snapshot in (*baseline, *after) if snapshot.server_uuid}
     if len(servers) > 1:
         reasons.append(Reason(code=ReasonCode.SERVER_CHANGED, numbers={"servers": len(servers)}))
+    return [*reasons, *_disturbances([snapshot.table for snapshot in (*baseline, *after) if snapshot.table])]
+
+
+def _disturbances(shapes: Sequence[TableShape]) -> list[Reason]:
+    """What somebody else did to the table itself from the first snapshot to the last: its definition, or its rows."""
+    if not shapes:
+        return []
+    reasons: list[Reason] = []
+    definitions = len({shape.definition for shape in shapes})
+    if definitions > 1:
+        reasons.append(Reason(code=ReasonCode.DISTURBED, numbers={"definitions": definitions}))
+    least, most = min(shape.rows for shape in shapes), max(shape.rows for shape in shapes)
+    if most > _MASS_FACTOR * least and most - least >= _MASS_ROWS:
+        reasons.append(Reason(code=ReasonCode.DISTURBED, numbers={"rows_least": least, "rows_most": most}))
     return reasons
 
 

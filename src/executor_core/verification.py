@@ -6,12 +6,13 @@ with their noise (`window`, `machine`, `dispersion`, `comparison`), then weighed
 docs/verification.md explains the method.
 """
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 
 from executor_core.baseline import BaselineAssessment, assess_baseline
-from executor_core.comparison import Comparison, DigestKind, compare
+from executor_core.comparison import Comparison, DigestKind, compare, eligible, raw_change
 from executor_core.evidence import Evidence
-from executor_core.histogram import bucket_scale
+from executor_core.histogram import BucketScale, bucket_scale
 from executor_core.judgement import Findings, gross_harm, judge, percent
 from executor_core.machine import machine_of
 from executor_core.metrics import DigestKey, EvidenceError, Snapshot, digest_order
@@ -21,7 +22,7 @@ from executor_core.roles import roles_of
 from executor_core.tail import tails
 from executor_core.validity import UNDECIDABLE, blocking, completeness, interruptions, lost_digests
 from executor_core.verdict import DigestVerdict, MetricsComparison, Reason, ReasonCode, Verdict
-from executor_core.window import Window, check_apart, readings_of, window_of
+from executor_core.window import Reading, Window, check_apart, readings_of, window_of
 from executor_core.wording import failed_sentence, inconclusive_sentence, success_sentence
 
 LONGER = 6
@@ -104,11 +105,14 @@ def verify(
         )
         return _inconclusive(blocked, extend=extend)
 
-    scale = bucket_scale(tuple(histogram_upper_bounds_ps) if histogram_upper_bounds_ps else None)
-    before_window = window_of(readings[0], scale=scale, origin=baseline[0].taken_at)
-    after_window = window_of(readings[1], scale=scale, origin=baseline[0].taken_at, preceding=readings[0][-1])
     roles = roles_of([*readings[0], *readings[1]], targets)
     kinds, wanted = roles.kinds, roles.wanted
+    if interim:  # what the counters alone rule out needs no look at the histograms
+        before_window, after_window = _windows(*readings, None)
+        if not _may_be_gross(kinds, before_window, after_window, policy):
+            return _too_early(_samples(wanted, after_window))
+    scale = bucket_scale(tuple(histogram_upper_bounds_ps) if histogram_upper_bounds_ps else None)
+    before_window, after_window = _windows(*readings, scale)
     plans = uses_index or {}
     unaffected = [key for key, kind in kinds.items() if kind is DigestKind.READ and plans.get(key.digest) is False]
     machine = machine_of(before_window, after_window, roles.controls, policy)
@@ -183,6 +187,27 @@ def verify(
     )
 
 
+def _windows(baseline: Sequence[Reading], after: Sequence[Reading], scale: BucketScale | None) -> tuple[Window, Window]:
+    origin = baseline[0].snapshot.taken_at
+    return (
+        window_of(baseline, scale=scale, origin=origin),
+        window_of(after, scale=scale, origin=origin, preceding=baseline[-1]),
+    )
+
+
+def _may_be_gross(kinds: Mapping[DigestKey, DigestKind], before: Window, after: Window, policy: Policy) -> bool:
+    """Whether a read takes so much longer that it may convict inside a window; all excuses only lessen that."""
+    reads = [key for key, kind in kinds.items() if kind is DigestKind.READ]
+    pairs = [(before.series[key], after.series[key]) for key in reads if key in before.series and key in after.series]
+    return any(
+        raw_change(b.total, a.total) >= math.log(policy.interim_ratio) for b, a in pairs if eligible(b, a, policy)
+    )
+
+
+def _too_early(samples: int) -> Verdict:
+    return _inconclusive([Reason(code=ReasonCode.TOO_EARLY)], extend=True, samples=samples)
+
+
 def _interim(
     comparisons: Sequence[Comparison],
     wanted: frozenset[DigestKey],
@@ -195,7 +220,7 @@ def _interim(
     samples = _samples(wanted, after)
     breaches = gross_harm(comparisons, policy=policy, uses_index=uses_index) if samples >= policy.min_samples else []
     if not breaches:
-        return _inconclusive([Reason(code=ReasonCode.TOO_EARLY)], extend=True, samples=samples)
+        return _too_early(samples)
     return Verdict(
         status=VerificationStatus.FAILED,
         message=failed_sentence(breaches),

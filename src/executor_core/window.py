@@ -10,26 +10,18 @@ difference is used when the executions, each at most ``MAX_TIMER_WAIT`` long, al
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import reduce
-from itertools import pairwise
-from operator import add, attrgetter, sub
+from itertools import chain, pairwise
+from operator import attrgetter, lt, sub
+from typing import NamedTuple
 
-from executor_core.histogram import BucketScale, Moments, moments_between
-from executor_core.metrics import (
-    COUNTER_MODULUS,
-    DigestKey,
-    DigestRow,
-    EvidenceError,
-    Snapshot,
-    digest_order,
-)
+from executor_core.histogram import BucketScale, Moments, merged, moments_between
+from executor_core.metrics import COUNTER_MODULUS, DigestKey, DigestRow, EvidenceError, Snapshot
 
 _MOST_A_SECOND = 10**7
 """A statement that seems to run more often than this was misread."""
 
 
-@dataclass(frozen=True, slots=True)
-class Delta:
+class Delta(NamedTuple):
     """What one digest did in one interval or window; times in picoseconds.
 
     `work_ps` is the time without waits for locks; `unindexed` counts the executions that read a table or
@@ -48,23 +40,20 @@ class Delta:
     errors: int
     latency: Moments | None
 
-    def __add__(self, other: "Delta") -> "Delta":
-        mine, theirs = self.latency, other.latency
-        return Delta(
-            self.executions + other.executions,
-            self.time_ps + other.time_ps,
-            self.work_ps + other.work_ps,
-            self.cpu_ps + other.cpu_ps,
-            self.rows + other.rows,
-            self.returned + other.returned,
-            self.unindexed + other.unindexed,
-            self.scans + other.scans,
-            self.errors + other.errors,
-            theirs if mine is None else mine if theirs is None else mine + theirs,
-        )
-
 
 IDLE = Delta(0, 0, 0, 0, 0, 0, 0, 0, 0, None)
+
+
+class Ran(NamedTuple):
+    """The known intervals in which a digest was executed, column by column."""
+
+    positions: Sequence[int]
+    executions: Sequence[int]
+    time_ps: Sequence[int]
+    cpu_ps: Sequence[int]
+    rows: Sequence[int]
+    returned: Sequence[int]
+    latencies: Sequence[Moments | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +64,13 @@ class Series:
     deltas: tuple[Delta, ...]
     total: Delta
     unknown: int
+
+    @property
+    def ran(self) -> Ran:
+        """The known intervals in which the digest was executed; there has to be one."""
+        ran = [(j, *delta) for j, delta in zip(self.positions, self.deltas, strict=True) if delta.executions]
+        positions, executions, time_ps, _, cpu_ps, rows, returned, *_, latencies = zip(*ran, strict=True)
+        return Ran(positions, executions, time_ps, cpu_ps, rows, returned, latencies)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,74 +126,91 @@ def check_apart(baseline: Sequence[Snapshot], after: Sequence[Snapshot]) -> None
 
 
 def window_of(
-    readings: Sequence[Reading], *, scale: BucketScale, origin: datetime, preceding: Reading | None = None
+    readings: Sequence[Reading], *, scale: BucketScale | None, origin: datetime, preceding: Reading | None = None
 ) -> Window:
     """The differences of consecutive `readings`, for every digest that any of them holds.
 
-    `origin` is the instant from which the intervals' middles are measured; `preceding` is the last reading
-    before these, which the first of them must not contradict.
+    `scale` says what the histograms' buckets mean; without it they are left out. `origin` is the instant from
+    which the intervals' middles are measured; `preceding` is the last reading before these, which the first of
+    them must not contradict.
     """
     pairs = [(start.snapshot, end.snapshot) for start, end in pairwise(readings)]
-    restarts = tuple(j for j, (start, end) in enumerate(pairs) if _restarted(start, end))
-    keys = sorted({key for reading in readings for key in reading.rows}, key=digest_order)
+    intervals = [_interval(start, end) for start, end in pairs]
     starts = [(reading.snapshot.taken_at - origin).total_seconds() for reading in readings]
+    series: dict[DigestKey, Series] = {}
+    for key in dict.fromkeys(chain.from_iterable(reading.rows for reading in readings)):
+        before = preceding.rows.get(key) if preceding else None
+        series[key] = _series(_deltas(before, [reading.rows.get(key) for reading in readings], intervals, scale))
     return Window(
         middles=tuple((start + end) / 2 for start, end in pairwise(starts)),
-        series={key: _series(_deltas(key, readings, restarts, scale, preceding)) for key in keys},
-        restarts=restarts,
+        series=series,
+        restarts=tuple(j for j, interval in enumerate(intervals) if interval.restarted),
         clock_jumps=tuple(j for j, (start, end) in enumerate(pairs) if _clocks_disagree(start, end)),
     )
 
 
+class _Interval(NamedTuple):
+    """What is common to all digests of one interval; `most` is more executions than any statement can have."""
+
+    begins_at: datetime
+    restarted: bool
+    overflowed: bool
+    most: float
+
+
+def _interval(start: Snapshot, end: Snapshot) -> _Interval:
+    most = _MOST_A_SECOND * ((end.taken_at - start.taken_at).total_seconds() + 1)
+    return _Interval(start.taken_at, _restarted(start, end), end.digests_lost > start.digests_lost, most)
+
+
 def _series(deltas: Sequence[Delta | None]) -> Series:
     known = [(j, delta) for j, delta in enumerate(deltas) if delta is not None]
-    return Series(
-        tuple(j for j, _ in known),
-        tuple(delta for _, delta in known),
-        reduce(add, [delta for _, delta in known]) if known else IDLE,
-        len(deltas) - len(known),
-    )
+    if not known:
+        return Series((), (), IDLE, len(deltas))
+    positions, seen = zip(*known, strict=True)
+    return Series(positions, seen, _total(seen), len(deltas) - len(known))
+
+
+def _total(deltas: Sequence[Delta]) -> Delta:
+    """What happened in all of some intervals; histograms count where there are any."""
+    if len(deltas) == 1:
+        return deltas[0]
+    *counters, latencies = zip(*deltas, strict=True)
+    measured = [latency for latency in latencies if latency is not None]
+    return Delta._make([*map(sum, counters), merged(measured) if measured else None])
 
 
 def _deltas(
-    key: DigestKey,
-    readings: Sequence[Reading],
-    restarts: Sequence[int],
-    scale: BucketScale,
-    preceding: Reading | None,
+    before: DigestRow | None,
+    rows: Sequence[DigestRow | None],
+    intervals: Sequence[_Interval],
+    scale: BucketScale | None,
 ) -> list[Delta | None]:
-    """One digest's intervals; None where nothing is known of it."""
+    """One digest's intervals between its rows; None where nothing is known of it."""
     deltas: list[Delta | None] = []
     misread: list[int] = []
-    later = readings[0].rows.get(key)
-    before = preceding.rows.get(key) if preceding else None
-    if before is not None and later is not None and _contradicts(before, later):
+    if before is not None and rows[0] is not None and _contradicts(before, rows[0]):
         misread.append(-1)
-    for j, (start, end) in enumerate(pairwise(readings)):
-        earlier, later = later, end.rows.get(key)
+    for j, (interval, (earlier, later)) in enumerate(zip(intervals, pairwise(rows), strict=True)):
         delta: Delta | None = None
-        if j in restarts:
+        if interval.restarted:
             pass
-        elif earlier is None and later is None:
-            delta = None if end.snapshot.digests_lost > start.snapshot.digests_lost else IDLE
-        elif earlier is None and later is not None:
+        elif earlier is not None and later is not None:
+            if not _made_anew(earlier, later):
+                delta = difference(earlier, later, scale)
+                if delta is None or delta.executions > interval.most:
+                    misread.append(j)
+        elif later is not None:
             # Made within the interval: it counts from zero. A row of unknown age may only have been left out.
-            if later.first_seen is not None and later.first_seen > start.snapshot.taken_at:
+            if later.first_seen is not None and later.first_seen > interval.begins_at:
                 delta = difference(None, later, scale)
-        elif earlier is not None and later is not None and not _made_anew(earlier, later):
-            delta = difference(earlier, later, scale)
-            if delta is None or delta.executions > _most_executions(start.snapshot, end.snapshot):
-                misread.append(j)
+        elif earlier is None and not interval.overflowed:
+            delta = IDLE
         deltas.append(delta)
     for j in misread:
         for k in range(max(0, j - 1), min(len(deltas), j + 2)):
             deltas[k] = None
     return deltas
-
-
-def _most_executions(start: Snapshot, end: Snapshot) -> float:
-    """More executions of one statement than any server manages between two snapshots."""
-    return _MOST_A_SECOND * ((end.taken_at - start.taken_at).total_seconds() + 1)
 
 
 def _made_anew(earlier: DigestRow, later: DigestRow) -> bool:
@@ -207,20 +220,14 @@ def _made_anew(earlier: DigestRow, later: DigestRow) -> bool:
 
 def _contradicts(earlier: DigestRow, later: DigestRow) -> bool:
     """Whether some counters fell and others did not: neither time passing nor a reset does that."""
-    pairs = [
-        (earlier.count_star, later.count_star),
-        (earlier.sum_timer_wait_ps, later.sum_timer_wait_ps),
-        (earlier.sum_rows_examined, later.sum_rows_examined),
-        (earlier.sum_rows_sent, later.sum_rows_sent),
-        (earlier.sum_errors, later.sum_errors),
-    ]
-    fell = [later < earlier for earlier, later in pairs]
-    return any(fell) and any(
-        later > earlier or (earlier > 0 and not down) for (earlier, later), down in zip(pairs, fell, strict=True)
-    )
+    old, new = _steady(earlier), _steady(later)
+    return any(map(lt, new, old)) and any(n > o or (o > 0 and n == o) for o, n in zip(old, new, strict=True))
 
 
-_counters: Callable[[DigestRow], tuple[int, ...]] = attrgetter(
+_steady: Callable[[DigestRow], tuple[int, ...]] = attrgetter(
+    "count_star", "sum_timer_wait_ps", "sum_rows_examined", "sum_rows_sent", "sum_errors"
+)
+_counts: Callable[[DigestRow], tuple[int, ...]] = attrgetter(
     "count_star",
     "sum_rows_examined",
     "sum_rows_sent",
@@ -233,46 +240,40 @@ _counters: Callable[[DigestRow], tuple[int, ...]] = attrgetter(
 """The counters of a row that never wrap."""
 
 
-def difference(earlier: DigestRow | None, later: DigestRow, scale: BucketScale) -> Delta | None:
+def difference(earlier: DigestRow | None, later: DigestRow, scale: BucketScale | None) -> Delta | None:
     """What happened between two readings of a row (from nothing, if `earlier` is None); None if not known."""
     if earlier is None:
         earlier = DigestRow(digest=later.digest, count_star=0, sum_timer_wait_ps=0, histogram={})
-    counted = tuple(map(sub, _counters(later), _counters(earlier)))
+    counted = list(map(sub, _counts(later), _counts(earlier)))
     if min(counted) < 0:
         return None
     executions, rows, sent, affected, no_index, full_join, scans, errors = counted
-    longest = later.max_timer_wait_ps
-    time_ps = _elapsed(earlier.sum_timer_wait_ps, later.sum_timer_wait_ps, executions, longest)
-    lock_ps = _elapsed(earlier.sum_lock_time_ps, later.sum_lock_time_ps, executions, longest)
-    cpu_ps = _elapsed(earlier.sum_cpu_time_ps or 0, later.sum_cpu_time_ps or 0, executions, longest)
-    if time_ps is None or lock_ps is None or cpu_ps is None:
-        return None
+    elapsed = [
+        later.sum_timer_wait_ps - earlier.sum_timer_wait_ps,
+        later.sum_lock_time_ps - earlier.sum_lock_time_ps,
+        (later.sum_cpu_time_ps or 0) - (earlier.sum_cpu_time_ps or 0),
+    ]
+    if min(elapsed) < 0:  # the sum passed 2^64, or fell for another reason
+        longest = executions * (later.max_timer_wait_ps or 0)
+        if any(grown < 0 and grown % COUNTER_MODULUS > longest for grown in elapsed):
+            return None
+        elapsed = [grown % COUNTER_MODULUS for grown in elapsed]
+    time_ps, lock_ps, cpu_ps = elapsed
     if executions == 0:
         return IDLE if time_ps == 0 else None
-    latency = None
-    if earlier.histogram is not None and later.histogram is not None:
-        latency = moments_between(scale, earlier.histogram, later.histogram)
+    were, are = earlier.histogram, later.histogram
     return Delta(
-        executions=executions,
-        time_ps=time_ps,
-        work_ps=max(0, time_ps - lock_ps),
-        cpu_ps=cpu_ps,
-        rows=rows,
-        returned=sent + affected,
-        unindexed=min(executions, max(no_index, full_join)),
-        scans=scans,
-        errors=min(executions, errors),
-        latency=latency,
+        executions,
+        time_ps,
+        max(0, time_ps - lock_ps),
+        cpu_ps,
+        rows,
+        sent + affected,
+        min(executions, max(no_index, full_join)),
+        scans,
+        min(executions, errors),
+        None if scale is None or were is None or are is None else moments_between(scale, were, are),
     )
-
-
-def _elapsed(earlier: int, later: int, executions: int, longest: int | None) -> int | None:
-    """The growth of a sum of picoseconds, allowing for one wrap; None if it fell for another reason."""
-    grown = later - earlier
-    if grown >= 0:
-        return grown
-    wrapped = grown % COUNTER_MODULUS
-    return wrapped if longest is not None and executions > 0 and wrapped <= executions * longest else None
 
 
 def _restarted(start: Snapshot, end: Snapshot) -> bool:

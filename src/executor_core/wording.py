@@ -18,7 +18,7 @@ _SENTENCES = {
     ReasonCode.TABLE_TIME_INCREASED: "the table's statements together take {change} more time ({certainty})",
     ReasonCode.TOO_FEW_SNAPSHOTS: "a window needs two snapshots",
     ReasonCode.SERVER_CHANGED: "the snapshots come from different servers",
-    ReasonCode.DISTURBED: "somebody else changed the table or its data meanwhile",
+    ReasonCode.DISTURBED: "somebody else changed the table's columns or indexes meanwhile",
     ReasonCode.NO_TARGET_DIGEST: "no target digest was named or seen",
     ReasonCode.NO_TIMING: "{digest} ran without its time being measured",
     ReasonCode.DIGEST_LOST: "{digest} is absent while the server's digest table overflowed",
@@ -84,6 +84,9 @@ def _clause(reason: Reason) -> str:
         return f"{numbers['samples']} of the {numbers['needed']} executions needed{more}"
     if reason.code is ReasonCode.ROWS_EXAMINED_INCREASED and numbers.get("change_percent") is None:
         return f"{_named(reason)} went from none to {numbers.get('after'):.3g} rows examined per execution"
+    if reason.code is ReasonCode.DISTURBED and "rows_most" in numbers:
+        least, most = numbers.get("rows_least"), numbers["rows_most"]
+        return f"somebody else filled or emptied the table meanwhile: it had from {least:,} to {most:,} rows"
     return _SENTENCES[reason.code].format(
         digest=_named(reason),
         change=_percent(numbers.get("change_percent")),

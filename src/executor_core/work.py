@@ -1,12 +1,14 @@
 """What statements do per execution: counters as log-ratios, how they wander, and what bystanders show of it."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from executor_core.dispersion import NO_EXCESS, Batches, Excess, batches, excess
+from executor_core.dispersion import Excess, batches, excess
 from executor_core.policy import Policy
-from executor_core.window import Delta, Series
+from executor_core.window import Series
 
+Counted = tuple[Sequence[int], Sequence[int]]
+"""By interval, a counter and the executions that it grew in."""
 _LEAST_DRIFT = 0.03**2
 _MOST_DRIFT = math.log(2.0) ** 2
 """A bystander's work drifted if it changed by more than 3 %; one counts as at most doubled."""
@@ -23,7 +25,8 @@ def work_drift(bystanders: Sequence[tuple[Series, Series]], policy: Policy) -> t
         old, new = before.total, after.total
         if min(old.executions, new.executions) >= policy.min_samples and old.rows and new.rows:
             log_ratio = log_ratio_of(old.rows, old.executions, new.rows, new.executions)
-            own = excess_of(before, after, lambda delta: delta.rows)
+            ran = before.ran, after.ran
+            own = excess_of((ran[0].rows, ran[0].executions), (ran[1].rows, ran[1].executions))
             chance = own.per_interval * (1 / max(1, len(before.deltas)) + 1 / max(1, len(after.deltas)))
             drifts.append(min(max(0.0, log_ratio * log_ratio - 4 * chance), _MOST_DRIFT))
     if sum(drift > _LEAST_DRIFT for drift in drifts) < 2:
@@ -31,16 +34,9 @@ def work_drift(bystanders: Sequence[tuple[Series, Series]], policy: Policy) -> t
     return math.fsum(drifts) / len(drifts), float(len(drifts))
 
 
-def excess_of(before: Series, after: Series, quantity: Callable[[Delta], int]) -> Excess:
-    """The excess of a counter per execution, none of it explained."""
-    if len(before.deltas) < 2 and len(after.deltas) < 2:
-        return NO_EXCESS
-    sides: list[Batches] = []
-    for series in (before, after):
-        ran = [delta for delta in series.deltas if delta.executions]
-        amounts = [float(quantity(delta)) for delta in ran]
-        sides.append(batches(amounts, [float(d.executions) for d in ran], scale=math.fsum(amounts)))
-    return excess(sides[0], sides[1], explained_before=0.0, explained_after=0.0)
+def excess_of(before: Counted, after: Counted) -> Excess:
+    """The excess of a counter per execution, none of it explained; given by interval, with the executions."""
+    return excess(batches(*before), batches(*after), explained_before=0.0, explained_after=0.0)
 
 
 def log_ratio_of(old: int, before: int, new: int, after: int) -> float:

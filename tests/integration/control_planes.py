@@ -1,12 +1,18 @@
-"""Two control planes for the acceptance cases: one with just the six calls, and the reference server."""
+"""Control planes for tests: one with just the six calls, the reference server, and that as a program of its own."""
 
+import os
+import signal
+import socket
+import subprocess
+import sys
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
 import httpx
+from tests.integration.shop import wait_for
 
 from executor_adapters.control_plane.server import ControlPlaneServer
 from executor_adapters.testing.six_calls import Call, SixCallsServer
@@ -59,7 +65,7 @@ class SixCalls:
 class Reference:
     """The reference server, asked over HTTP like any other client would."""
 
-    def __init__(self, server: ControlPlaneServer) -> None:
+    def __init__(self, server: "ControlPlaneServer | Program") -> None:
         self.base_url = server.base_url
         self._client = httpx.Client(base_url=server.base_url, timeout=10)
 
@@ -126,3 +132,46 @@ class Reference:
     def rollback_requests(self, run_id: str) -> list[dict[str, Any]]:
         requests: list[dict[str, Any]] = self._read(f"/api/executions/{run_id}/rollback-requests")
         return requests
+
+
+class Program:
+    """The server as a program of its own, on the same port and database from one start to the next."""
+
+    def __init__(self, db_url: str) -> None:
+        self._db_url = db_url
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self.base_url = f"http://127.0.0.1:{self.port}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "executor_adapters.command.main", "serve"]
+        process = subprocess.Popen(
+            [*command, "--db", self._db_url, "--port", str(self.port)],
+            env={name: value for name, value in os.environ.items() if name != "SAAS_API_TOKEN"},
+        )
+        self._process = process
+        wait_for(lambda: self._ready() or process.poll() is not None, "the server answers", seconds=120)
+        assert process.poll() is None, "the server did not start"
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait()
+
+    def _ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.base_url}/readyz", timeout=5).is_success
+        except httpx.TransportError:
+            return False
+
+
+@contextmanager
+def serving(db_url: str) -> Iterator[Program]:
+    """The server, started; it is killed in the end, and its port and database can be used again."""
+    program = Program(db_url)
+    program.start()
+    try:
+        yield program
+    finally:
+        program.kill()

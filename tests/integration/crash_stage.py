@@ -87,7 +87,7 @@ class Stage:
 
         self.server.on(moment.call, strike)  # type: ignore[arg-type]  # the six names
         workers.append(self.command.start(self.run))
-        _, errors = workers[0].communicate(timeout=120)
+        _, errors = workers[0].communicate(timeout=240)
         assert reached.is_set(), f"the run never came to: {moment}; {errors}"
 
     def die_after(self, seconds: float) -> bool:
@@ -95,7 +95,7 @@ class Stage:
         claimed = threading.Event()
         self.server.on("claim", lambda _: claimed.set())
         worker = self.command.start(self.run)
-        assert claimed.wait(60), finish(worker).errors
+        assert claimed.wait(180), finish(worker).errors
         threading.Event().wait(seconds)
         alive = worker.poll() is None
         finish_killed(worker)

@@ -157,7 +157,7 @@ class Command:
 
 def finish(process: "subprocess.Popen[str]") -> Ended:
     """Wait for the command; its output must be exactly one JSON object, or nothing."""
-    out, errors = process.communicate(timeout=120)
+    out, errors = process.communicate(timeout=240)
     return Ended(process.returncode, json.loads(out) if out.strip() else {}, errors)
 
 

@@ -1,20 +1,14 @@
 """Many workers at one control plane that is killed and started again: nothing is lost, nothing is there twice."""
 
-import os
-import signal
-import socket
-import subprocess
-import sys
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from tests.integration.control_planes import serving
 from tests.integration.shop import wait_for
 
 pytestmark = pytest.mark.integration
@@ -23,38 +17,6 @@ RUNS = 30
 WORKERS = 6
 KILLED_AFTER = (4, 15)
 """How many runs are over when the server is killed, in the middle of the requests of all workers."""
-
-
-class Program:
-    """The server as a program of its own, on the same port and database from one start to the next."""
-
-    def __init__(self, db_url: str) -> None:
-        self._db_url = db_url
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        self.base_url = f"http://127.0.0.1:{self.port}"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        command = [sys.executable, "-m", "executor_adapters.command.main", "serve"]
-        process = subprocess.Popen(
-            [*command, "--db", self._db_url, "--port", str(self.port)],
-            env={name: value for name, value in os.environ.items() if name != "SAAS_API_TOKEN"},
-        )
-        self._process = process
-        wait_for(lambda: self._ready() or process.poll() is not None, "the server answers", seconds=120)
-        assert process.poll() is None, "the server did not start"
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.send_signal(signal.SIGKILL)
-            self._process.wait()
-
-    def _ready(self) -> bool:
-        try:
-            return httpx.get(f"{self.base_url}/readyz", timeout=5).is_success
-        except httpx.TransportError:
-            return False
 
 
 @dataclass
@@ -119,16 +81,6 @@ def _until_over(crowd: Crowd, enough: int) -> None:
 def _entry(run_id: str, worker: str) -> dict[str, Any]:
     moment = "2026-01-01T00:00:00Z"
     return {"execution_run_id": run_id, "action": "index_added", "timestamp": moment, "details": {"by": worker}}
-
-
-@contextmanager
-def serving(db_url: str) -> Iterator[Program]:
-    program = Program(db_url)
-    program.start()
-    try:
-        yield program
-    finally:
-        program.kill()
 
 
 @pytest.fixture(params=["sqlite", "postgresql", pytest.param("mysql", marks=pytest.mark.mysql)])

@@ -25,6 +25,7 @@ HELPFUL = [
     Moment("audit", "build_started"),
     Moment("audit", "index_added"),
     Moment("audit", "drain_started"),
+    Moment("audit", "publish_started"),
     Moment("audit", "index_published"),
     Moment("audit", "after_metrics_collected"),
     Moment("audit", "verification_completed"),

@@ -273,7 +273,7 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     option(
         "--slowdown-limit",
         metavar="5",
-        help="stop a build while which statements take so many times as long (EXECUTOR_SLOWDOWN_LIMIT)",
+        help="stop a build when statements take so many times as long as before (EXECUTOR_SLOWDOWN_LIMIT)",
     )
     option("--build-memory", metavar="16M", help="what a build may sort in, at most (EXECUTOR_BUILD_MEMORY)")
     option(

@@ -203,9 +203,10 @@ class FakeDatabase:
         self.server.settle()
         by_key = {self.server.statistics.key_of(query): query for query in self.server.queries()}
         rows = [
-            row.model_copy(update={"role": watched.role})
+            row
             for watched in digests
-            if watched.key in by_key and (row := self.server.statistics.row(by_key[watched.key])) is not None
+            if watched.key in by_key
+            and (row := self.server.statistics.row(by_key[watched.key], watched.role)) is not None
         ]
         table = self.server.table(index.table_name)
         snapshot = Snapshot(
@@ -214,6 +215,7 @@ class FakeDatabase:
             uptime_s=self.server.uptime // timedelta(seconds=1),
             digests=tuple(rows),
             index_usage=None if table is None else self.server.statistics.usage(index.table_name, table.indexes),
+            table=None if table is None else table.shape,
         )
         self.faults.took_effect("snapshot")
         return snapshot

@@ -4,7 +4,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from executor_adapters.memory.faults import Faults
@@ -12,13 +12,21 @@ from executor_core.errors import LeaseLost
 from executor_core.evidence import Evidence
 from executor_core.metrics import Snapshot
 from executor_core.model import RunId
-from executor_core.ports import Message, Notice
+from executor_core.ports import Message, MessageKind, Notice
 from executor_core.state import RunState, WindowKind
 
 
 @dataclass(frozen=True, slots=True)
-class _Stored:
-    message: Message
+class _State:
+    origin: str
+    text: str
+
+
+@dataclass(slots=True)
+class _Entry:
+    run_id: RunId
+    kind: MessageKind
+    body: str
     refused_because: str | None = None
 
 
@@ -33,28 +41,27 @@ class MemoryJournal:
     def __init__(self) -> None:
         self.faults = Faults()
         self._lock = threading.Lock()
-        self._states: dict[RunId, str] = {}
+        self._states: dict[RunId, _State] = {}
         self._samples: dict[tuple[RunId, WindowKind], dict[datetime, str]] = {}
-        self._messages: dict[str, _Stored] = {}
+        self._messages: dict[str, _Entry] = {}
 
     def load(self, run_id: RunId) -> RunState | None:
         self.faults.strike("load")
         with self._lock:
-            text = self._states.get(run_id)
-        return None if text is None else RunState.model_validate_json(text)
+            stored = self._states.get(run_id)
+        return None if stored is None else RunState.model_validate_json(stored.text)
 
     def save(self, state: RunState, messages: Sequence[Message] = ()) -> None:
         self.faults.strike("save")
         text = state.model_dump_json()
-        copies = [_copy(message) for message in messages]
+        entries = {message.key: _entry(message) for message in messages}
         with self._lock:
             stored = self._states.get(state.run_id)
-            origin = None if stored is None else RunState.model_validate_json(stored).origin
-            if origin not in (None, state.origin, state.resumed_from):
+            if stored is not None and stored.origin not in (state.origin, state.resumed_from):
                 raise LeaseLost(f"another process has gone on with run {state.run_id}")
-            self._states[state.run_id] = text
-            for message in copies:
-                self._messages.setdefault(message.key, _Stored(message))
+            self._states[state.run_id] = _State(state.origin, text)
+            for key, entry in entries.items():
+                self._messages.setdefault(key, entry)
         self.faults.took_effect("save")
 
     def add_sample(self, run_id: RunId, window: WindowKind, snapshot: Snapshot) -> None:
@@ -73,26 +80,26 @@ class MemoryJournal:
 
     def append(self, message: Message) -> None:
         self.faults.strike("append")
-        copy = _copy(message)
+        entry = _entry(message)
         with self._lock:
-            self._messages.setdefault(message.key, _Stored(copy))
+            self._messages.setdefault(message.key, entry)
         self.faults.took_effect("append")
 
     def pending(self, run_id: RunId | None = None) -> Sequence[Message]:
         self.faults.strike("pending")
         with self._lock:
             return [
-                _copy(stored.message)
-                for stored in self._messages.values()
-                if stored.refused_because is None and run_id in (None, stored.message.run_id)
+                Message(key=key, run_id=entry.run_id, kind=entry.kind, body=json.loads(entry.body))
+                for key, entry in self._messages.items()
+                if entry.refused_because is None and run_id in (None, entry.run_id)
             ]
 
     def backlog(self, run_id: RunId | None = None) -> Mapping[RunId, int]:
         with self._lock:
             return Counter(
-                stored.message.run_id
-                for stored in self._messages.values()
-                if stored.refused_because is None and run_id in (None, stored.message.run_id)
+                entry.run_id
+                for entry in self._messages.values()
+                if entry.refused_because is None and run_id in (None, entry.run_id)
             )
 
     def delivered(self, key: str) -> None:
@@ -105,19 +112,18 @@ class MemoryJournal:
         self.faults.strike("refused")
         with self._lock:
             if key in self._messages:
-                self._messages[key] = replace(self._messages[key], refused_because=reason)
+                self._messages[key].refused_because = reason
         self.faults.took_effect("refused")
 
     def refused_count(self, run_id: RunId) -> int:
         with self._lock:
             return sum(
-                stored.message.run_id == run_id and stored.refused_because is not None
-                for stored in self._messages.values()
+                entry.run_id == run_id and entry.refused_because is not None for entry in self._messages.values()
             )
 
 
-def _copy(message: Message) -> Message:
-    return replace(message, body=json.loads(json.dumps(message.body, allow_nan=False)))
+def _entry(message: Message) -> _Entry:
+    return _Entry(message.run_id, message.kind, json.dumps(message.body, allow_nan=False))
 
 
 class MemoryEvidenceArchive:

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fractions import Fraction
+from functools import cached_property
 from hashlib import sha256
 
-from executor_core.metrics import BUCKETS, DigestKey, DigestRow
+from executor_core.metrics import BUCKETS, DigestKey, DigestRole, DigestRow
 from executor_core.target import IndexFacts
 
 _FIRST_BUCKET_PS = 10_000_000
@@ -29,7 +30,7 @@ class Cost:
     full_scan: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Query:
     """One kind of statement of the application: how often it runs, and its cost.
 
@@ -45,10 +46,15 @@ class Query:
     writes: bool = False
     explainable: bool = True
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """The digest of the statement, made from its text."""
         return sha256(self.text.encode()).hexdigest()
+
+    @cached_property
+    def per_microsecond(self) -> Fraction:
+        """How often it runs, exactly."""
+        return Fraction(self.per_second).limit_denominator(1_000_000) / 1_000_000
 
     def index_used(self, indexes: Iterable[IndexFacts]) -> IndexFacts | None:
         """Return the first of the table's visible indexes that decides the statement's cost, or None."""
@@ -122,10 +128,8 @@ class Statistics:
         """Count what `query` did in the `duration` that ends at `now`."""
         indexes = tuple(indexes)
         counters = self._counters.get(query.digest) or _Counters(first_seen=now)
-        rate = Fraction(query.per_second).limit_denominator(1_000_000)
-        counters.begun += rate * Fraction(duration // timedelta(microseconds=1), 1_000_000)
-        executions = math.floor(counters.begun)
-        counters.begun -= executions
+        begun = counters.begun + query.per_microsecond * (duration // timedelta(microseconds=1))
+        executions, counters.begun = divmod(begun, 1)
         # Kept from the first moment on, though the row is there only when an execution has ended.
         self._counters[query.digest] = counters
         if executions:
@@ -136,7 +140,7 @@ class Statistics:
                 usage = self._usage.setdefault(query.table, {})
                 usage[used.name] = usage.get(used.name, 0) + executions * cost.rows_examined
 
-    def row(self, query: Query) -> DigestRow | None:
+    def row(self, query: Query, role: DigestRole | None = None) -> DigestRow | None:
         """Return the digest's row, or None where the server has none."""
         counters = self._counters.get(query.digest)
         if counters is None or not counters.executions:
@@ -145,6 +149,7 @@ class Statistics:
             schema_name=self._schema_name,
             digest=query.digest,
             digest_text=query.text,
+            role=role,
             count_star=counters.executions,
             sum_timer_wait_ps=counters.time_ps,
             max_timer_wait_ps=counters.longest_ps,

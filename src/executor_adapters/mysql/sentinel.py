@@ -30,7 +30,7 @@ NEW_VIEW = timedelta(seconds=10)
 FREE_LOOK = timedelta(milliseconds=5)
 """How far looks are apart that wait for the lock to be free: applications pause for moments only."""
 CALM_PATIENCE = timedelta(seconds=1)
-"""For how long that is waited for. A table that is never free is tried all the same, if nobody stays."""
+"""For how long that is waited for. A table that is never free is tried all the same, unless somebody has stayed."""
 PATIENT_FROM = timedelta(seconds=10)
 """Who lets others queue for so long wants a place in the queue: the statement is then sent, whoever holds the lock."""
 NAMED_HOLDERS = 3
@@ -94,16 +94,15 @@ class Sentinel:
         calm, until = CalmWatch(), self._clock.monotonic() + CALM_PATIENCE
         try:
             while True:
-                holders, now = self._view.holders(self._connection, self._guarded), self._clock.monotonic()
-                if holders is None or calm.is_free(now, {holder.lock for holder in holders}):
+                holders = self._view.holders(self._connection, self._guarded)
+                if holders is None or calm.is_free(frozenset(holder.lock for holder in holders)):
                     return None
-                if now >= until:
+                if self._clock.monotonic() >= until:
                     break
                 self._clock.wait(FREE_LOOK)
         except StatementFailed as failure:
             return f"the statement was not sent: the sentinel could not look at the table's locks ({failure.sentence})"
-        stayed = calm.stayed(now)
-        keepers = tuple(holder for holder in holders if holder.lock in stayed)
+        keepers = tuple(holder for holder in holders if holder.lock in (calm.stayed or ()))
         return f"the statement was not sent: the table's lock was held by {named(keepers)}" if keepers else None
 
     def _guard(self) -> None:

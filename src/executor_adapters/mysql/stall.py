@@ -6,7 +6,6 @@ A statement that waits is one `Waiter` as long as it waits. Its wait is counted 
 it, so what is measured is never longer than what was suffered.
 """
 
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NamedTuple
@@ -17,8 +16,6 @@ LEAST_LOST = timedelta(milliseconds=100)
 """A statement that had worked for less has not begun to build: it was ended at its start."""
 FREE_LOOKS = 2
 """In so many looks, one after the other, nobody has the lock of a table that is free."""
-STAYED = timedelta(milliseconds=250)
-"""Who has kept the lock for so long may keep it for longer."""
 
 Lock = tuple[int, int]
 """What tells one transaction's lock from the next one's."""
@@ -51,20 +48,16 @@ class Overdue:
 
 @dataclass(slots=True)
 class CalmWatch:
-    """Follows who has the table's lock before our statement is sent."""
+    """Follows who has the table's lock before our statement is sent. `stayed` are those seen at every look."""
 
-    _since: dict[Lock, timedelta] = field(default_factory=dict[Lock, timedelta])
+    stayed: frozenset[Lock] | None = None
     _free_looks: int = 0
 
-    def is_free(self, at: timedelta, locks: Collection[Lock]) -> bool:
+    def is_free(self, locks: frozenset[Lock]) -> bool:
         """Take in who has the lock, and say whether nobody does, for longer than between two statements."""
-        self._since = {lock: self._since.get(lock, at) for lock in locks}
+        self.stayed = locks if self.stayed is None else self.stayed & locks
         self._free_looks = 0 if locks else self._free_looks + 1
         return self._free_looks >= FREE_LOOKS
-
-    def stayed(self, at: timedelta) -> frozenset[Lock]:
-        """Return the locks that were kept so long that others would queue behind a statement of ours."""
-        return frozenset(lock for lock, since in self._since.items() if at - since >= STAYED)
 
 
 @dataclass(slots=True)

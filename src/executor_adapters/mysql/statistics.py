@@ -14,7 +14,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from executor_adapters.mysql import digest_text
-from executor_adapters.mysql.catalogue import performance_schema_rows, server_uuid
+from executor_adapters.mysql.catalogue import performance_schema_rows, server_uuid, table_facts
 from executor_adapters.mysql.connection import Connection
 from executor_core.index_definition import IndexDefinition
 from executor_core.metrics import DigestKey, DigestRole, DigestRow, Snapshot
@@ -145,7 +145,7 @@ def control_candidates(known: Iterable[KnownDigest], table: str, *, besides: Ite
 def snapshot(
     connection: Connection, index: IndexDefinition, digests: Sequence[WatchedDigest], clock: Clock
 ) -> Snapshot:
-    """Return the counters of `digests` and of the table's indexes. `taken_at` is this program's clock."""
+    """Return the counters of `digests` and of the table's indexes, and its shape; `taken_at` is our own clock."""
     status = {
         str(name).lower(): int(value)
         for name, value in connection.rows(
@@ -157,6 +157,7 @@ def snapshot(
     taken_at = clock.now()
     rows = _digest_rows(connection, [watched.key for watched in digests])
     histograms = _histograms(connection, digests)
+    table = table_facts(connection, index.table_name)
     return Snapshot(
         taken_at=taken_at,
         server_uuid=uuid,
@@ -172,6 +173,7 @@ def snapshot(
             if watched.key in rows
         ),
         index_usage=_index_usage(connection, index),
+        table=None if table is None else table.shape,
     )
 
 

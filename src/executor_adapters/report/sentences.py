@@ -97,6 +97,7 @@ STEPS: Mapping[AuditAction, str] = MappingProxyType(
         AuditAction.INDEX_ADOPTED: "Index of this run found and adopted",
         AuditAction.DRAIN_STARTED: "Waiting for older transactions",
         AuditAction.DRAIN_COMPLETED: "Older transactions have ended",
+        AuditAction.PUBLISH_STARTED: "Publication started",
         AuditAction.PUBLISH_POSTPONED: "Publication postponed: the table was busy",
         AuditAction.INDEX_PUBLISHED: "Index published to the optimizer",
         AuditAction.ROLLBACK_STARTED: "Rollback started",

@@ -8,14 +8,16 @@ from executor_core.dispersion import NO_EXCESS, Batches, Excess, Noise, batches,
 
 
 def test_batches_of_one_interval_or_of_nothing_show_nothing() -> None:
-    assert batches([5.0], [1.0], scale=5.0) == Batches(1)
-    assert batches([0.0, 0.0], [1.0, 1.0], scale=0.0) == Batches(2)
+    assert batches([5.0], [1.0]) == Batches(1, mean=5.0)
+    assert batches([0.0, 0.0], [1.0, 1.0]) == Batches(2)
 
 
 def test_batch_variance_is_that_of_the_mean() -> None:
-    seen = batches([90.0, 110.0], [1.0, 1.0], scale=200.0)
+    seen = batches([90.0, 110.0], [1.0, 1.0])
     assert seen.variance == pytest.approx(0.1**2)  # sd of an interval 0.1·√2, over √2 intervals
     assert seen.lag == pytest.approx(-0.005)
+    assert seen.mean == 100.0
+    assert batches([90.0, 110.0], [1.0, 1.0], absolute=True).variance == pytest.approx(10.0**2)
 
 
 def test_excess_is_what_the_executions_do_not_explain() -> None:

@@ -72,6 +72,7 @@ def test_a_helpful_index_completes() -> None:
         "index_added",
         "drain_started",
         "drain_completed",
+        "publish_started",
         "index_published",
         "after_metrics_collected",
         "verification_completed",
@@ -1212,12 +1213,24 @@ def test_a_run_whose_lease_only_another_claim_renews_is_kept_by_its_steps_too() 
     assert isinstance(process.engine.advance(run), Waiting)
 
 
+def test_the_outbox_is_not_asked_while_all_is_told() -> None:
+    world = FakeWorld()
+    run = world.run("customer_id")
+    process = Process(world, rules=SHORT)
+    process.carry(run, until=entered("watching"))
+    world.journal.faults.fail("pending", CheckpointUnusable("the file is damaged"))
+    until = world.clock.now() + timedelta(seconds=10)
+    assert isinstance(process.carry(run, until=lambda _: world.clock.now() >= until), Waiting)
+    with pytest.raises(CheckpointUnusable):
+        process.carry(run)
+
+
 def test_a_run_that_can_not_be_left_in_order_is_let_go_nevertheless() -> None:
     world = FakeWorld()
     run = world.run("customer_id")
     process, keeper = kept_process(world)
     process.carry(run, until=entered("sampling_baseline"))
-    world.journal.faults.fail("pending", CheckpointUnusable("the file is damaged"))
+    world.control_plane.fail("release", Unavailable("away"))
     assert process.engine.leave(run)
     assert keeper.kept == {}
     assert "lease.release_failed" in world.observer.names

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.executor_core.loads import bucket_of
 
-from executor_core.histogram import Moments, bucket_scale, counts_between, moments_between, quantile_bucket
+from executor_core.histogram import Moments, bucket_scale, counts_between, merged, moments_between, quantile_bucket
 from executor_core.metrics import BUCKETS
 
 SCALE = bucket_scale()
@@ -29,7 +29,7 @@ def test_one_bucket_alone() -> None:
 def test_the_moments_of_one_bucket_have_no_variance() -> None:
     moments = moments_between(SCALE, {100: 5}, {100: 25})
     assert moments is not None
-    assert (moments.count, moments.relative_variance, moments.log_variance) == (20, 0.0, 0.0)
+    assert (moments.executions, moments.relative_variance, moments.log_variance) == (20, 0.0, 0.0)
     assert math.exp(moments.mean_log) == pytest.approx(SCALE.times[100] * 1e5, rel=1e-3)
 
 
@@ -56,7 +56,7 @@ def test_an_empty_bucket_may_be_left_out() -> None:
 
 def test_nothing_between_nothing() -> None:
     empty = moments_between(SCALE, {}, {})
-    assert empty == Moments(0, 0, 0, 0, 0)
+    assert empty == Moments(0, 0)
     assert empty is not None
     assert empty.relative_variance == 0.0
 
@@ -71,7 +71,7 @@ def test_windows_add_up_whatever_the_order(first: dict[int, int], second: dict[i
     )
     assert one is not None
     assert two is not None
-    assert one + two == all_of_it
+    assert merged([one, two]) == all_of_it
 
 
 def test_counts_and_quantiles() -> None:

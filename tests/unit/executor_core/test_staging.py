@@ -194,7 +194,19 @@ def test_a_busy_table_delays_the_publication() -> None:
     process.carry(run, until=entered(Phase.BUILDING))
     process.database.fail("publish_index", Unavailable("lock wait timeout"), times=3)
     assert end(process.carry(run)) == (ExecutionStatus.COMPLETED, None)
-    assert world.control_plane.actions(RunId(run.id)).count("publish_postponed") == 3
+    actions = world.control_plane.actions(RunId(run.id))
+    assert [actions.count(name) for name in ("publish_started", "publish_postponed", "index_published")] == [4, 3, 1]
+
+
+def test_a_publication_is_written_down_before_it_is_tried() -> None:
+    world = FakeWorld()
+    run = world.run("customer_id")
+    process = Process(world, rules=SHORT)
+    told: list[str] = []
+    pending = world.journal.pending
+    process.database.on("publish_index", lambda: told.extend(entry.body["action"] for entry in pending(RunId(run.id))))
+    process.carry(run)
+    assert told == ["publish_started"]
 
 
 @pytest.mark.parametrize("happened", [True, False])

@@ -6,7 +6,7 @@ from tests.unit.executor_core.facts import INDEX, PRIMARY, RUN_ID, an_index, def
 from executor_core.ddl import Marker
 from executor_core.index_definition import KeyPart
 from executor_core.model import RunId
-from executor_core.target import IndexFacts, normalized
+from executor_core.target import IndexFacts, TableFacts, normalized
 
 OURS = str(Marker(RUN_ID, 1))
 
@@ -85,3 +85,29 @@ def test_an_index_is_found_by_its_name_whatever_the_case() -> None:
 def test_parts_are_compared_without_the_name() -> None:
     assert an_index("idx_other", "a", "b(3)").has_parts(definition("A", "b(3)"))
     assert not an_index("idx_other", "a").is_named(definition("a"))
+
+
+def test_the_shape_of_a_table_is_the_same_whatever_we_built_and_however_it_is_written() -> None:
+    theirs = an_index("theirs", "note(10)")
+    seen = table(theirs).shape
+    assert seen.rows == 200_000
+    assert table(our_index(), theirs).shape == seen
+    assert table(theirs, an_index("other", comment=str(Marker(RunId("run-2"), 1)))).shape == seen
+    assert table(an_index("THEIRS", "NOTE(10)")).shape == seen
+    assert table(indexes=(theirs, PRIMARY)).shape == seen
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        table(),
+        table(an_index("theirs", "note(11)")),
+        table(an_index("theirs", "note(10)", visible=False)),
+        table(an_index("theirs", "note(10)", unique=True)),
+        table(an_index("theirs", "note(10)"), columns=table().columns[:2]),
+        table(an_index("theirs", "note(10)"), partitioned=True),
+    ],
+    ids=["dropped", "another prefix", "hidden", "unique", "a column less", "partitioned"],
+)
+def test_what_somebody_else_changes_changes_the_shape(changed: TableFacts) -> None:
+    assert changed.shape.definition != table(an_index("theirs", "note(10)")).shape.definition

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from tests.unit.executor_core.loads import START, Load, control, later, steady, window, write
 
-from executor_core.metrics import EvidenceError, Snapshot
+from executor_core.metrics import EvidenceError, Snapshot, TableShape
 from executor_core.model import VerificationStatus
 from executor_core.policy import Policy, WritePolicy
 from executor_core.verdict import ReasonCode, Verdict
@@ -25,6 +25,12 @@ CONTROLS = tuple(control(name) for name in ("c1", "c2", "c3", "c4"))
 def judged(before: list[Snapshot], after: list[Snapshot], **options: object) -> Verdict:
     options.setdefault("targets", None)
     return verify(baseline=before, after=after, **options)  # type: ignore[arg-type]
+
+
+def shaped(snapshots: list[Snapshot], *, definition: str = "as it was", rows: int = 100_000) -> list[Snapshot]:
+    """The snapshots with what was seen of the table itself."""
+    shape = TableShape(definition=definition, rows=rows)
+    return [snapshot.model_copy(update={"table": shape}) for snapshot in snapshots]
 
 
 def codes(verdict: Verdict) -> list[ReasonCode]:
@@ -218,6 +224,35 @@ class TestEvidenceThatCannotDecide:
     def test_another_server(self) -> None:
         moved = [snapshot.model_copy(update={"server_uuid": "other"}) for snapshot in later(Q.slower(9))]
         assert codes(judged(steady(Q), moved)) == [ReasonCode.SERVER_CHANGED]
+
+    @pytest.mark.parametrize("interim", [False, True])
+    def test_somebody_else_changed_the_table(self, interim: bool) -> None:
+        after = later(Q.slower(20))
+        after[3:] = shaped(after[3:], definition="without their index")
+        verdict = judged(shaped(steady(Q)), [*shaped(after[:3]), *after[3:]], final=False, interim=interim)
+        assert (codes(verdict), verdict.extend) == ([ReasonCode.DISTURBED], False)
+        assert "columns or indexes" in verdict.message
+
+    @pytest.mark.parametrize(
+        ("rows", "later_rows", "disturbed"),
+        [
+            (100_000, 210_000, True),
+            (210_000, 100_000, True),
+            (100_000, 0, True),
+            (0, 10_000, True),
+            (100_000, 200_000, False),
+            (200_000, 100_000, False),
+            (4_000, 13_000, False),
+            (0, 9_999, False),
+        ],
+    )
+    def test_rows_that_somebody_filled_in_or_took_out(self, rows: int, later_rows: int, disturbed: bool) -> None:
+        verdict = judged(shaped(steady(Q), rows=rows), shaped(later(Q.slower(20)), rows=later_rows))
+        assert codes(verdict)[0] is (ReasonCode.DISTURBED if disturbed else ReasonCode.LATENCY_INCREASED)
+        assert (f"{max(rows, later_rows):,}" in verdict.message) is disturbed
+
+    def test_a_table_that_nobody_looked_at_is_taken_to_be_the_same(self) -> None:
+        assert judged(steady(Q), shaped(later(Q))).status is SUCCESS
 
     def test_no_traffic(self) -> None:
         idle = replace(Q, n=0)

@@ -261,11 +261,8 @@ class Inspector:
         marker = Marker.find(statement)
         if marker is not None:
             action, run_ids = "build_started", {str(marker.run_id)}
-        elif "DROP INDEX" in statement:
-            action = "rollback_started"
-            run_ids = {run.id for run in whole.runs if f"`{run.index_name}`" in statement}
         else:
-            action = "drain_started"
+            action = "publish_started" if " VISIBLE" in statement else "rollback_started"
             run_ids = {run.id for run in whole.runs if f"`{run.index_name}`" in statement}
         if not any(action in whole.written_down(run_id) for run_id in run_ids):
             self.problems.append(f"not written down before it was sent: {statement}")

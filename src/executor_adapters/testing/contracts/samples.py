@@ -7,7 +7,7 @@ from executor_core.evidence import Evidence, EvidenceIndex, EvidenceRun
 from executor_core.flavor import Flavor
 from executor_core.index_definition import KeyPart
 from executor_core.lifecycle import Phase
-from executor_core.metrics import DigestKey, DigestRole, DigestRow, Snapshot
+from executor_core.metrics import DigestKey, DigestRole, DigestRow, Snapshot, TableShape
 from executor_core.model import (
     ExecutionRun,
     FailReason,
@@ -124,6 +124,7 @@ def a_snapshot(seconds: int = 0, *, digests: int = 2) -> Snapshot:
             for number in range(digests)
         ),
         index_usage={"PRIMARY": {"count_fetch": 5}},
+        table=TableShape(definition="1f", rows=1000),
     )
 
 

@@ -129,6 +129,24 @@ class TargetLooksContract(TargetContract):
         assert target.snapshot(INDEX, []).digests == ()
         assert target.plans_using(INDEX, [unknown]) == {}
 
+    def test_a_snapshot_shows_what_somebody_else_did_to_the_table_and_not_what_we_did(
+        self, bench: TargetBench, target: TargetDatabase, build: Callable[..., BuildReport]
+    ) -> None:
+        before = target.snapshot(INDEX, []).table
+        assert before is not None
+        assert before.rows > 0
+        build()
+        ours = target.snapshot(INDEX, []).table
+        assert ours is not None
+        assert ours.definition == before.definition
+        bench.add_index("theirs", "status", "somebody else's")
+        theirs = target.snapshot(INDEX, []).table
+        assert theirs is not None
+        assert theirs.definition != before.definition
+
+    def test_a_snapshot_of_a_table_that_is_not_there_has_no_shape(self, target: TargetDatabase) -> None:
+        assert target.snapshot(parse_index_definition("no`such", "i", ["a"]), []).table is None
+
     def test_plans_tell_whether_the_index_is_used(
         self, bench: TargetBench, target: TargetDatabase, build: Callable[..., BuildReport]
     ) -> None:
