@@ -31,6 +31,8 @@ from executor_core.metrics import Snapshot
 ROWS = 60_000
 CLIENTS = 3
 SNAPSHOTS = 10
+FILLER_ROWS = 20_000
+"""Two to a page: two and a half times as much as the server's buffer pool holds."""
 CREATE = """CREATE TABLE orders (id INT PRIMARY KEY AUTO_INCREMENT, tenant INT, status VARCHAR(10), qty INT,
  amount DECIMAL(10, 2), created_at DATETIME, email VARCHAR(60), note VARCHAR(60), KEY tenant (tenant))"""
 # The last rows belong to tenant 1: whoever walks the table by date finds that tenant last.
@@ -53,6 +55,7 @@ class Scenario:
     longer: int = 1
     hog: bool = False
     locks: bool = False
+    cold: bool = False
 
 
 SCENARIOS = (
@@ -64,8 +67,10 @@ SCENARIOS = (
     Scenario("traffic x3", harmful=False, rate=3.0),
     Scenario("traffic x0.3", harmful=False, rate=0.3),
     Scenario("mix shift", harmful=False, mix=True),
+    Scenario("cold buffer pool", harmful=False, cold=True),
     Scenario("parameter drift", harmful=False, longer=3),
     Scenario("helpful (email)", harmful=False, index="email"),
+    Scenario("helpful (email), cold buffer pool", harmful=False, index="email", cold=True),
     Scenario("useless (amount)", harmful=False, index="amount"),
     Scenario("harmful (created_at)", harmful=True, index="created_at"),
     Scenario("harmful (status)", harmful=True, index="status"),
@@ -168,6 +173,10 @@ class Stage:
             self.sql(f"CREATE TABLE control{i} (id INT PRIMARY KEY AUTO_INCREMENT, v INT)")
             self.sql(f"INSERT INTO control{i} (v) SELECT qty FROM orders LIMIT 10000")
         self.sql("ANALYZE TABLE orders")
+        self.sql("CREATE TABLE filler (id INT PRIMARY KEY AUTO_INCREMENT, v VARCHAR(7000))")
+        for _ in range(FILLER_ROWS // 1000):
+            self.sql("INSERT INTO filler (v) SELECT REPEAT('x', 7000) FROM orders LIMIT 1000")
+        self.sql("SET GLOBAL innodb_old_blocks_time = 0")  # what is read once stays as long as anything else
         self.sql("UPDATE performance_schema.setup_consumers SET ENABLED = 'YES' WHERE NAME = 'events_statements_cpu'")
         self.target = MySQLTarget(parsed, clock=SystemClock(), statement_limit=timedelta(seconds=20))
         self.rate, self.mix, self.longer = mp.Value("d", 1.0), mp.Value("i", 0), mp.Value("i", 1)
@@ -176,6 +185,10 @@ class Stage:
         """Run one statement."""
         with pymysql.connect(**self.address, database=database, autocommit=True) as one, one.cursor() as cursor:
             cursor.execute(text, arguments or None)
+
+    def chill(self) -> None:
+        """Push every table out of the buffer pool, as a backup can."""
+        self.sql("SELECT SUM(LENGTH(v)) FROM filler")
 
     def window(self, index: IndexDefinition, watched: Any, seconds: float) -> list[Snapshot]:
         """Snapshots at even steps."""
@@ -198,6 +211,8 @@ class Stage:
                     during.enter_context(running(*work))
             if scenario.index:
                 self.sql(f"ALTER TABLE orders ADD INDEX captured ({scenario.index})")
+            if scenario.cold:
+                self.chill()
             after = self.window(index, watched, seconds)
             plans = self.target.plans_using(index, watched) if scenario.index else {}
             if not scenario.index:  # no plan can use what isn't there
@@ -226,6 +241,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.verification.capture", description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seconds", type=float, default=40.0, help="length of each window")
+    parser.add_argument("--scenario", default="", help="only scenarios whose name has this in it")
     options = parser.parse_args(arguments)
     options.folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as house:
@@ -235,6 +251,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             house.enter_context(running(client, stage.database(), seed, stage.rate, stage.mix, stage.longer))
         time.sleep(10)
         for i, scenario in enumerate(SCENARIOS):
+            if options.scenario not in scenario.name:
+                continue
             evidence = stage.record(scenario, options.seconds)
             name = f"{i:02}"
             (options.folder / f"{name}.json").write_text(evidence.to_json())

@@ -127,20 +127,13 @@ class TableFacts:
         """The primary key, if the table has one."""
         return self.index_named("PRIMARY")
 
-    @property
-    def shape(self) -> TableShape:
-        """What changes if somebody else changes the table; indexes that one of us built are left out."""
+    def shape_besides(self, ours: IndexDefinition) -> TableShape:
+        """What changes if somebody else changes the table: without `ours`, and without what any of us built."""
         columns = [(column.name.casefold(), column.column_type.lower()) for column in self.columns]
         indexes = [
-            (
-                index.name.casefold(),
-                [*map(normalized, index.key_parts)],
-                index.unique,
-                index.kind.upper(),
-                index.visible,
-            )
-            for index in self.indexes
-            if index.marker is None
+            (each.name.casefold(), [*map(normalized, each.key_parts)], each.unique, each.kind.upper(), each.visible)
+            for each in self.indexes
+            if each.marker is None and not each.is_named(ours)
         ]
         told = repr((columns, sorted(indexes, key=repr), self.engine, self.partitioned))
         return TableShape(definition=sha256(told.encode()).hexdigest()[:16], rows=self.rows)

@@ -215,7 +215,7 @@ class FakeDatabase:
             uptime_s=self.server.uptime // timedelta(seconds=1),
             digests=tuple(rows),
             index_usage=None if table is None else self.server.statistics.usage(index.table_name, table.indexes),
-            table=None if table is None else table.shape,
+            table=None if table is None else table.shape_besides(index),
         )
         self.faults.took_effect("snapshot")
         return snapshot

@@ -173,7 +173,7 @@ def snapshot(
             if watched.key in rows
         ),
         index_usage=_index_usage(connection, index),
-        table=None if table is None else table.shape,
+        table=None if table is None else table.shape_besides(index),
     )
 
 
