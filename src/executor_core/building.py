@@ -134,18 +134,8 @@ class Building:
             return
         if change.progress is not None:
             now, before = self.effects.ports.clock.now(), carried.sight.progress
-            carried.sight.progress = (
-                Progress(
-                    first_at=now,
-                    first=change.progress,
-                    at=now,
-                    done=change.progress,
-                    first_written=change.written,
-                    written=change.written,
-                )
-                if before is None
-                else before.seen(now, change.progress, change.written)
-            )
+            seen = Progress.begun if before is None else before.seen
+            carried.sight.progress = seen(now, change.progress, change.written)
         self.effects.tell(carried, "build.progressed", progress=change.progress, stage=change.stage)
 
     def _look_at_application(self, carried: Carried) -> None:

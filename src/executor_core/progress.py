@@ -24,6 +24,11 @@ class Progress:
     first_written: int | None = None
     written: int | None = None
 
+    @classmethod
+    def begun(cls, at: datetime, done: float, written: int | None = None) -> "Progress":
+        """The first look at a build."""
+        return cls(first_at=at, first=done, at=at, done=done, first_written=written, written=written)
+
     def seen(self, at: datetime, done: float, written: int | None = None) -> "Progress":
         """This progress, with a later look."""
         return replace(self, at=at, done=done, written=written)

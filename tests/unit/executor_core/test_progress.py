@@ -9,7 +9,7 @@ from executor_core.progress import LEAST_DONE, Progress
 
 
 def progress(seen_s: float, first: float, done: float) -> Progress:
-    return Progress(first_at=NOON, first=first, at=NOON, done=first).seen(after(seen_s), done)
+    return Progress.begun(NOON, first).seen(after(seen_s), done)
 
 
 def test_a_build_goes_on_at_the_pace_that_was_seen() -> None:
@@ -32,8 +32,7 @@ def test_what_the_build_took_before_it_was_seen_counts() -> None:
 
 
 def written(first: int | None, now: int | None, done: float = 0.4) -> float | None:
-    look = Progress(first_at=NOON, first=0.1, at=NOON, done=0.1, first_written=first, written=first)
-    return look.seen(after(30), done, now).written_by_end()
+    return Progress.begun(NOON, 0.1, first).seen(after(30), done, now).written_by_end()
 
 
 def test_rows_come_and_go_at_the_pace_that_was_seen() -> None:
