@@ -209,7 +209,7 @@ class Stage:
             return not rows
 
         try:
-            wait_for(none_left, "nothing of ours runs on the server", seconds=5)
+            wait_for(none_left, "nothing of ours runs on the server", seconds=15)
         except AssertionError:
             return [f"left behind: {rows}"]
         return []
