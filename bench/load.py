@@ -17,11 +17,14 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from executor_adapters.clock import SystemClock
+from executor_adapters.control_plane.database import Database
+from executor_adapters.control_plane.server import ControlPlaneServer, serve
+from executor_adapters.control_plane.store import ControlPlaneStore
 from executor_adapters.memory import FakeClock, FakeControlPlane, FakeDatabase, FakeServer, FakeWorld, MemoryJournal
 from executor_adapters.memory.world import CONTROLS, INSERT, MISLED, SLOW, TABLE
 from executor_adapters.saas.control_plane import HttpControlPlane
@@ -213,21 +216,16 @@ def waiting(sizes: Sequence[int], pause: timedelta) -> None:
 
 # --- claims ----------------------------------------------------------------------------------------------------------
 
-SERVE = """
-import sys
-from datetime import UTC, datetime
-from bench.load import a_run
-from executor_adapters.control_plane.database import Database
-from executor_adapters.control_plane.server import serve
-from executor_adapters.control_plane.store import ControlPlaneStore
-url, first, last = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-store = ControlPlaneStore(Database(url))
-now = datetime.now(UTC)
-for number in range(first, last):
-    store.schedule(a_run(number), now=now)
-store.close()
-serve(url, host="127.0.0.1", port=0, announce=lambda base: print(base, flush=True))
-"""
+SERVE = "import sys; from bench.load import serve_stored; serve_stored(sys.argv[1], int(sys.argv[2]))"
+
+
+def serve_stored(url: str, size: int) -> None:
+    """Store so many runs, and serve them until this process is ended."""
+    store = ControlPlaneStore(Database(url))
+    for number in range(size):
+        store.schedule(a_run(number), now=datetime.now(UTC))
+    store.close()
+    serve(ControlPlaneServer(url), announce=lambda base_url: print(base_url, flush=True))
 
 
 def claims(url: str, name: str, clients: Sequence[int], stored: int, each: int) -> None:
@@ -235,7 +233,7 @@ def claims(url: str, name: str, clients: Sequence[int], stored: int, each: int) 
     needed = each * len(clients)
     size = max(stored, needed)
     server = subprocess.Popen(
-        [sys.executable, "-c", SERVE, url, "0", str(size)],
+        [sys.executable, "-c", SERVE, url, str(size)],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},

@@ -111,7 +111,7 @@ class TableShape(Record):
     """What tells that somebody changed the table itself: its definition, in short, and about how many rows it has.
 
     `definition` is equal for equal columns and indexes; the run's own, and any that Executor built, is left out.
-    `rows` is the server's estimate, which may be off by a third.
+    `rows` is the server's estimate, which may be off by 40 %.
     """
 
     definition: Name

@@ -161,7 +161,7 @@ def finish(process: "subprocess.Popen[str]") -> Ended:
     return Ended(process.returncode, json.loads(out) if out.strip() else {}, errors)
 
 
-def wait_for(condition: Callable[[], bool], what: str, *, seconds: float = 60, every: float = 0.02) -> None:
+def wait_for(condition: Callable[[], bool], what: str, *, seconds: float = 180, every: float = 0.02) -> None:
     """Wait until `condition` holds, looking `every` so many seconds."""
     clock = SystemClock()
     until = clock.monotonic().total_seconds() + seconds

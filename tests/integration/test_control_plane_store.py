@@ -152,11 +152,11 @@ class StoreContract:
         assert len(store.rollbacks("run-1")) == CALLERS
 
     def test_a_switch_that_many_set_at_once_is_set(self, store: ControlPlaneStore) -> None:
-        all_at_once(lambda _: store.set_kill_switch("conn-1", active=True, reason=None, now=NOW))
-        assert store.kill_switch("conn-1").connection_active
-        store.set_kill_switch("conn-1", active=False, reason=None, now=NOW)
-        store.set_kill_switch(None, active=True, reason="all", now=NOW)
-        switches = store.kill_switch("conn-1")
+        all_at_once(lambda _: store.oversight.set_kill_switch("conn-1", active=True, reason=None, now=NOW))
+        assert store.oversight.kill_switch("conn-1").connection_active
+        store.oversight.set_kill_switch("conn-1", active=False, reason=None, now=NOW)
+        store.oversight.set_kill_switch(None, active=True, reason="all", now=NOW)
+        switches = store.oversight.kill_switch("conn-1")
         assert (switches.global_active, switches.connection_active, switches.reason) == (True, False, "all")
 
     def test_a_run_goes_its_way(self, store: ControlPlaneStore) -> None:
@@ -251,14 +251,14 @@ class StoreContract:
             change = StatusChange.model_validate({"status": status})
             store.change_status("run-1", change, fencing_token=None, key=None, now=NOW)
         ada = store.on_behalf_of("ada")
-        outcomes = all_at_once(lambda _: ada.request_rollback("run-1", "slow 🙂", now=NOW))
+        outcomes = all_at_once(lambda _: ada.oversight.request_rollback("run-1", "slow 🙂", now=NOW))
         assert [type(outcome) for outcome in outcomes].count(RollbackRequested) == CALLERS - 1
-        (request,) = store.open_rollback_requests(connections={"conn-1"})
+        (request,) = store.oversight.open_rollback_requests(connections={"conn-1"})
         assert request.run.id == "run-1"
         assert (request.reason, request.requested_by, request.requested_at) == ("slow 🙂", "ada", NOW)
-        assert [entry.action for entry in store.log(limit=9, actor="ada")] == ["request_rollback"]
-        assert store.open_rollback_requests(connections={"conn-2"}) == []
-        assert store.asked_to_roll_back(["run-1", "run-2"]) == {"run-1"}
+        assert [entry.action for entry in store.oversight.log(limit=9, actor="ada")] == ["request_rollback"]
+        assert store.oversight.open_rollback_requests(connections={"conn-2"}) == []
+        assert store.oversight.asked_to_roll_back(["run-1", "run-2"]) == {"run-1"}
         claim = partial(store.claim, "run-1", length=LEASE, now=NOW, to_roll_back=True)
         claims = all_at_once(lambda number: claim(WorkerId(f"worker-{number}")))
         assert [type(claim) for claim in claims].count(RunHeld) == CALLERS - 1

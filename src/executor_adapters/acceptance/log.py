@@ -140,11 +140,17 @@ class _Log:
             ("cleanup", self._cleanup),
             ("sign_off", self._sign_off),
         )
-        blocks: list[Block] = [Heading(1, self.words("title"))]
+        blocks: list[Block] = [Heading(1, self.words("title")), *self._decision(), *self._at_a_glance()]
         for number, (key, section) in enumerate(sections, 1):
             blocks.append(Heading(2, f"{number}. {self.words(f'section.{key}')}"))
             blocks.extend(section())
         return blocks
+
+    def _at_a_glance(self) -> list[Block]:
+        """What whoever decides has to know before anything else; the sections below say it in full."""
+        found = [f"{self.words(f'summary.{key}')}: {number}" for key, number in self._counts() if number]
+        not_passed = tuple(f"{r.case} {r.title} ({r.priority}): {r.status}" for r in self._not_passed())
+        return [Paragraph(", ".join(found)), *([Bullets(not_passed)] if not_passed else [])]
 
     # --- the circumstances -------------------------------------------------------------------------------------------
 
@@ -232,13 +238,7 @@ class _Log:
 
     def _summary(self) -> list[Block]:
         cases = self.acceptance.cases
-        counted = (
-            ("passed", CaseStatus.PASS),
-            ("failed", CaseStatus.FAIL),
-            ("not_run", CaseStatus.COULD_NOT_RUN),
-            ("not_selected", CaseStatus.NOT_SELECTED),
-        )
-        rows = [(self.words(f"summary.{key}"), str(sum(r.status is s for r in cases))) for key, s in counted]
+        rows = [(self.words(f"summary.{key}"), str(number)) for key, number in self._counts()]
         by_priority = tuple(
             (p, str(passed), str(total), _share(passed, total)) for p in Priority for passed, total in [self._count(p)]
         )
@@ -246,6 +246,15 @@ class _Log:
             self._table(("result", "count"), (*rows, (self.words("summary.total"), str(len(cases))))),
             self._table(("priority", "passed", "total", "share"), by_priority),
         ]
+
+    def _counts(self) -> list[tuple[str, int]]:
+        counted = (
+            ("passed", CaseStatus.PASS),
+            ("failed", CaseStatus.FAIL),
+            ("not_run", CaseStatus.COULD_NOT_RUN),
+            ("not_selected", CaseStatus.NOT_SELECTED),
+        )
+        return [(key, sum(result.status is status for result in self.acceptance.cases)) for key, status in counted]
 
     def _count(self, priority: Priority) -> tuple[int, int]:
         of_it = [result.passed for result in self.acceptance.cases if result.priority is priority]

@@ -24,6 +24,8 @@ TABLE = "test_orders"
 PLAIN_TABLE = "test_orders_plain"
 """On MariaDB: a table whose engine can't build an index online. There, every index that Executor makes can be."""
 SET_ASIDE = "test_orders_set_aside"
+NO_TABLE = "test_orders_never_made"
+"""Dropped before anything is made: where the account may drop nothing it says so, table or not."""
 COMMENT = "made by executor acceptance"
 ROWS = 20_000
 BUSY_TENANT = 3
@@ -102,6 +104,7 @@ class Orders:
     def clear(self) -> None:
         """Remove what a predecessor left, and set a table aside that is not ours."""
         with self.connection() as connection:
+            connection.rows(f"DROP TABLE IF EXISTS {NO_TABLE}")
             tables = _tables(connection)
             if SET_ASIDE in tables and COMMENT not in tables.get(TABLE, COMMENT):
                 raise Refused(

@@ -19,6 +19,7 @@ _STYLE = """
 @media (prefers-color-scheme: dark) { :root { --good: #6fd39a; --bad: #ff9d94; --open: #f0c36a; } }
 body { font: 16px/1.55 system-ui, "Noto Sans Thai", "Sarabun", sans-serif; max-width: 62rem; margin: 2rem auto;
        padding: 0 1rem; }
+h1 + p { font-size: 1.8rem; line-height: 1.2; margin-bottom: .3rem; }
 h2 { border-bottom: 1px solid var(--line); padding-bottom: .2rem; margin-top: 2.5rem; }
 h3 { margin-top: 2rem; }
 h4 { margin-bottom: .3rem; }
@@ -30,6 +31,7 @@ tbody th { font-weight: normal; width: 16rem; }
 pre { background: var(--soft); padding: .6rem .8rem; white-space: pre-wrap; overflow-wrap: anywhere; }
 .mark { font-weight: 700; }
 .good { color: var(--good); } .bad { color: var(--bad); } .open { color: var(--open); }
+@media (max-width: 40rem) { tbody th { width: 38%; } th, td { padding: .3rem .4rem; } }
 @media print { body { margin: 0; max-width: none; font-size: 11pt; } tr, pre { break-inside: avoid; } }
 """
 

@@ -18,6 +18,7 @@ from executor_adapters.control_plane import wire
 from executor_adapters.control_plane.access import Backing, Operating, Reading, Working, backing_of
 from executor_adapters.control_plane.bearer import RecogniseCaller
 from executor_adapters.control_plane.body_limit import LimitBody
+from executor_adapters.control_plane.connection_limit import LimitConnections
 from executor_adapters.control_plane.console import add_console
 from executor_adapters.control_plane.json_body import JsonRoute
 from executor_adapters.control_plane.problems import DOCUMENTED, answer_with_problems
@@ -47,11 +48,13 @@ def create_app(
     tokens: Tokens | None = None,
     limiter: RateLimiter | None = None,
     default_lease: timedelta = DEFAULT_LEASE,
+    crowded: Callable[[], bool] | None = None,
 ) -> FastAPI:
     """Return the ASGI application over `store`, which stays the caller's to close.
 
     `clock` tells the time that judges every lease: the system's where none is given. `tokens` say who may call what
-    under ``/api``; without them everybody may call everything. `limiter` says how often.
+    under ``/api``; without them everybody may call everything. `limiter` says how often. Nobody is served while it is
+    `crowded`.
     """
     app = FastAPI(
         title="Executor reference control plane",
@@ -66,6 +69,8 @@ def create_app(
     answer_with_problems(app)
     app.add_middleware(LimitBody)
     app.add_middleware(RecogniseCaller, tokens=recognised, limiter=limiter)
+    if crowded is not None:
+        app.add_middleware(LimitConnections, crowded=crowded)
     app.add_middleware(SecurityHeaders)
     return app
 
@@ -74,14 +79,16 @@ def create_app(
 def read_kill_switch(on: Reading, connection_id: Annotated[wire.Id, Query()]) -> wire.KillSwitchState:
     """Say whether the global switch and that of the connection are on."""
     on.check_connection(connection_id)
-    return on.store.kill_switch(connection_id)
+    return on.store.oversight.kill_switch(connection_id)
 
 
 @six_calls.post("/kill-switch")
 def set_kill_switch(on: Operating, setting: wire.KillSwitchSetting) -> wire.StoredKillSwitch:
     """Turn the switch of a connection on or off: the global one where none is named."""
     on.check_connection(setting.connection_id)
-    return on.store.set_kill_switch(setting.connection_id, active=setting.active, reason=setting.reason, now=on.now())
+    return on.store.oversight.set_kill_switch(
+        setting.connection_id, active=setting.active, reason=setting.reason, now=on.now()
+    )
 
 
 @six_calls.post("/executions/{run_id}/claim")
@@ -188,19 +195,19 @@ def read_claims(on: Reading, run_id: str) -> list[wire.StoredClaim]:
 @more_calls.post("/executions/{run_id}/rollback-requests", status_code=HTTPStatus.ACCEPTED)
 def request_rollback(on: Operating, run_id: str, body: wire.RollbackWanted) -> wire.StoredRollbackRequest:
     """Ask that the index of an ended run be taken back. The record of a manual rollback settles it."""
-    return on.store.request_rollback(run_id, body.reason, now=on.now())
+    return on.store.oversight.request_rollback(run_id, body.reason, now=on.now())
 
 
 @more_calls.get("/executions/{run_id}/rollback-requests")
 def read_rollback_requests(on: Reading, run_id: str) -> list[wire.StoredRollbackRequest]:
     """Read who asked that the run's index be taken back, the oldest request first."""
-    return on.store.rollback_requests(run_id)
+    return on.store.oversight.rollback_requests(run_id)
 
 
 @more_calls.get("/rollback-requests")
 def list_rollback_requests(on: Reading) -> list[wire.OpenRollbackRequest]:
     """List the requests that are not settled, the oldest first, each with its run."""
-    return on.store.open_rollback_requests(connections=on.caller.connections)
+    return on.store.oversight.open_rollback_requests(connections=on.caller.connections)
 
 
 @more_calls.post("/executions/{run_id}/rollback-requests/claim")
@@ -215,7 +222,7 @@ def claim_rollback(on: Working, run_id: str, body: wire.ClaimRequest) -> wire.Gr
 @more_calls.get("/kill-switches")
 def list_kill_switches(on: Reading) -> list[wire.StoredKillSwitch]:
     """List every switch that was ever set, the global one first, with who turned it last, when and why."""
-    return on.store.kill_switches(connections=on.caller.connections)
+    return on.store.oversight.kill_switches(connections=on.caller.connections)
 
 
 @more_calls.get("/log")
@@ -228,7 +235,7 @@ def read_log(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> list[wire.LoggedAction]:
     """Read who did what, the newest first."""
-    return on.store.log(
+    return on.store.oversight.log(
         limit=limit,
         actor=actor,
         action=action,

@@ -4,12 +4,12 @@ A write transaction takes SQLite's write lock at its beginning. Taken later, aft
 it at once when another writer came between, whatever the busy time-out.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from executor_adapters.control_plane.schema import bring_up_to_date
@@ -24,6 +24,9 @@ _DRIVERS = {
 }
 _BUSY_TIMEOUT_MS = 10_000
 _WRITES = "control_plane_writes"
+_ATTEMPTS = 20
+
+T = TypeVar("T")
 
 
 class Database:
@@ -62,6 +65,22 @@ class Database:
         """
         with _translated(), self._writing_engine.begin() as connection:
             yield connection
+
+    def until_done(self, attempt: Callable[[Connection], T | None]) -> T:
+        """Repeat `attempt`, each in a transaction of its own, until it returns something.
+
+        It returns None when another writer was faster. A broken uniqueness means the same: the row that was
+        not there a moment ago is there now.
+        """
+        for _ in range(_ATTEMPTS):
+            try:
+                with self.writing() as connection:
+                    outcome = attempt(connection)
+            except IntegrityError:
+                continue
+            if outcome is not None:
+                return outcome
+        raise Unavailable("too many callers change this at once")
 
     def close(self) -> None:
         """Close every connection."""

@@ -1,6 +1,6 @@
 """Single statements on the rows of one transaction, which the store's operations are made of."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -101,6 +101,21 @@ def log_action(
     """Write down who did what, in the transaction that does it."""
     values = {"at": now, "actor": actor, "action": action, "resource": resource, "connection_id": connection_id}
     connection.execute(insert(t.access_log).values({**values, "details": dict(details)}))
+
+
+def records_of(connection: Connection, table: Table, run_id: str) -> Sequence[RowMapping]:
+    """Return what a table has on record of a run, in the order of its arrival. Raises `UnknownRun`."""
+    run_row(connection, run_id)
+    query = select(table).where(table.c.execution_run_id == run_id).order_by(table.c.id)
+    return connection.execute(query).mappings().all()
+
+
+def log_run_action(
+    connection: Connection, actor: str, action: str, row: RowMapping, now: datetime, **details: Any
+) -> None:
+    """Write down what somebody does with the run of `row`."""
+    resource, connection_id = row["id"], row["connection_id"]
+    log_action(connection, actor, action, resource=resource, connection_id=connection_id, now=now, details=details)
 
 
 def put(connection: Connection, table: Table, key_column: str, key: str, values: Mapping[str, Any]) -> None:

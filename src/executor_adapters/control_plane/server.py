@@ -76,6 +76,7 @@ class ControlPlaneServer:
         self._clock = clock
         self._default_lease = default_lease
         self._base_url = ""
+        self._server: uvicorn.Server | None = None
         self._open = ExitStack()
 
     @property
@@ -88,7 +89,7 @@ class ControlPlaneServer:
             listener = opening.enter_context(_listener(*self._address))
             store = ControlPlaneStore(Database(self._db_url))
             opening.callback(store.close)
-            server = uvicorn.Server(self._configuration(store))
+            server = self._server = uvicorn.Server(self._configuration(store))
             thread = threading.Thread(
                 target=server.run, kwargs={"sockets": [listener]}, name="control-plane", daemon=True
             )
@@ -101,7 +102,12 @@ class ControlPlaneServer:
     def _configuration(self, store: ControlPlaneStore) -> uvicorn.Config:
         limiter = None if self._rate_limit is None else RateLimiter(self._rate_limit, elapsed=SystemClock().monotonic)
         app = create_app(
-            store, clock=self._clock, tokens=self._tokens, limiter=limiter, default_lease=self._default_lease
+            store,
+            clock=self._clock,
+            tokens=self._tokens,
+            limiter=limiter,
+            default_lease=self._default_lease,
+            crowded=self._crowded,
         )
         configuration = uvicorn.Config(
             app,
@@ -110,7 +116,6 @@ class ControlPlaneServer:
             server_header=False,
             lifespan="off",
             ws="none",
-            limit_concurrency=self._max_connections,
             timeout_graceful_shutdown=_GRACE_SECONDS,
             ssl_certfile=None if self._tls is None else self._tls.certificate,
             ssl_keyfile=None if self._tls is None else self._tls.key,
@@ -120,6 +125,11 @@ class ControlPlaneServer:
         except OSError as error:  # those of TLS are OSErrors
             raise InvalidInput(f"the certificate or its key can't be used: {error.strerror or error}") from None
         return configuration
+
+    def _crowded(self) -> bool:
+        if self._max_connections is None or self._server is None:
+            return False
+        return len(self._server.server_state.connections) > self._max_connections
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -1,4 +1,4 @@
-"""What the reference control plane remembers, and who may change it.
+"""What the reference control plane remembers of runs, and who may change it.
 
 Every change of a run is decided on the row as read and written by one compare-and-swap: an UPDATE that only
 matches the row's `revision` of that reading. Of two callers at once, one matches; the other reads again and
@@ -7,9 +7,9 @@ decides again. No lock, and no isolation level beyond READ COMMITTED, is needed 
 Times come in as `now`: the caller's one clock judges every lease.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from sqlalchemy import Column, ColumnElement, Connection, RowMapping, Table, and_, insert, or_, select
 from sqlalchemy.exc import IntegrityError
@@ -17,6 +17,7 @@ from sqlalchemy.sql.functions import count
 
 from executor_adapters.control_plane import tables as t
 from executor_adapters.control_plane.database import Database
+from executor_adapters.control_plane.oversight import Oversight
 from executor_adapters.control_plane.rejections import (
     LeaseEnded,
     NoCheckpoint,
@@ -27,52 +28,25 @@ from executor_adapters.control_plane.rejections import (
     StaleToken,
 )
 from executor_adapters.control_plane.replay import Answer, answer_given, answered, keyed
-from executor_adapters.control_plane.rollback_requests import (
-    add_request,
-    check_may_be_requested,
-    is_requested,
-    open_requests,
-    settle_requests,
-)
+from executor_adapters.control_plane.rollback_requests import is_requested, settle_requests
 from executor_adapters.control_plane.rows import (
     check_authority,
     claim_of,
     claimed,
     inserted,
-    log_action,
+    log_run_action,
     put,
+    records_of,
     run_row,
     swapped,
     taken_back_by_hand,
     update_claim,
 )
-from executor_adapters.control_plane.wire import (
-    KillSwitchState,
-    LoggedAction,
-    OpenRollbackRequest,
-    StoredAuditEntry,
-    StoredClaim,
-    StoredKillSwitch,
-    StoredRollback,
-    StoredRollbackRequest,
-)
-from executor_core.errors import IllegalTransition, Unavailable
+from executor_adapters.control_plane.wire import StoredAuditEntry, StoredClaim, StoredRollback
+from executor_core.errors import IllegalTransition
 from executor_core.lease import ClaimRow, granted, may_claim
 from executor_core.lifecycle import STATUS_TRANSITIONS, STATUS_TRANSITIONS_BY_HAND, TERMINAL_STATUSES
-from executor_core.model import (
-    AuditLogEntry,
-    ExecutionRun,
-    ExecutionStatus,
-    RollbackRecord,
-    StatusChange,
-    WorkerId,
-)
-
-_ATTEMPTS = 20
-_GLOBAL_SWITCH = ""
-_GLOBAL_NAME = "all connections"
-
-T = TypeVar("T")
+from executor_core.model import AuditLogEntry, ExecutionRun, ExecutionStatus, RollbackRecord, StatusChange, WorkerId
 
 
 class ControlPlaneStore:
@@ -89,6 +63,11 @@ class ControlPlaneStore:
     def on_behalf_of(self, actor: str) -> "ControlPlaneStore":
         """Return this store in the hands of somebody else."""
         return ControlPlaneStore(self._database, actor=actor)
+
+    @property
+    def oversight(self) -> Oversight:
+        """What is decided and known beside the runs: kill switches, requests for a rollback, the log."""
+        return Oversight(self._database, self._actor)
 
     # Runs
 
@@ -197,7 +176,7 @@ class ControlPlaneStore:
             run = _run(run_row(connection, run_id))
             return answered(connection, request, run, now)
 
-        return self._until_done(attempt)
+        return self._database.until_done(attempt)
 
     # Claims
 
@@ -227,7 +206,7 @@ class ControlPlaneStore:
                 self._log(connection, "claim", row, now, worker_id=worker_id, fencing_token=claim.fencing_token)
             return claim, status
 
-        return self._until_done(attempt)
+        return self._database.until_done(attempt)
 
     def renew(
         self, run_id: str, worker_id: WorkerId, *, fencing_token: int, length: timedelta, now: datetime
@@ -248,7 +227,7 @@ class ControlPlaneStore:
             claim = granted(held, worker_id, now, length)
             return (claim, ExecutionStatus(row["status"])) if claimed(connection, row, claim, now) else None
 
-        return self._until_done(attempt)
+        return self._database.until_done(attempt)
 
     def release(self, run_id: str, *, fencing_token: int, now: datetime) -> None:
         """End the lease now, so that anybody may claim the run. An ended lease stays as it is.
@@ -267,7 +246,7 @@ class ControlPlaneStore:
             self._log(connection, "release", row, now, fencing_token=fencing_token)
             return True
 
-        self._until_done(attempt)
+        self._database.until_done(attempt)
 
     def claims(self, run_id: str) -> list[StoredClaim]:
         """Return every claim of the run, the oldest first. Raises `UnknownRun`."""
@@ -295,7 +274,7 @@ class ControlPlaneStore:
             self._log(connection, "record_rollback", row, now, type=record.rollback_type, status=record.status)
             return answered(connection, request, StoredRollback.model_validate({**values, "id": number}), now)
 
-        return self._until_done(attempt)
+        return self._database.until_done(attempt)
 
     def rollbacks(self, run_id: str) -> list[StoredRollback]:
         """Return the run's rollback records in the order of their arrival. Raises `UnknownRun`."""
@@ -317,7 +296,7 @@ class ControlPlaneStore:
             number = inserted(connection, t.audit_logs, values)
             return answered(connection, request, _audit_entry({**values, "id": number}), now)
 
-        return self._until_done(attempt)
+        return self._database.until_done(attempt)
 
     def audit_trail(self, run_id: str) -> list[StoredAuditEntry]:
         """Return the run's audit entries in the order of their arrival.
@@ -345,7 +324,7 @@ class ControlPlaneStore:
             put(connection, points, points.c.execution_run_id.name, run_id, values)
             return True
 
-        self._until_done(attempt)
+        self._database.until_done(attempt)
 
     def checkpoint(self, run_id: str) -> str:
         """Return the checkpoint last stored, to the letter. Raises `UnknownRun`, `NoCheckpoint`."""
@@ -356,122 +335,6 @@ class ControlPlaneStore:
         if body is None:
             raise NoCheckpoint(f"run {run_id} has no checkpoint")
         return str(body)
-
-    # Requests for a manual rollback
-
-    def request_rollback(self, run_id: str, reason: str, *, now: datetime) -> StoredRollbackRequest:
-        """Ask that the index of an ended run be taken back.
-
-        Raises `UnknownRun`; `NotToRollBack` while the run goes on and once its index is gone; `RollbackRequested`
-        until the last request is settled.
-        """
-
-        def attempt(connection: Connection) -> StoredRollbackRequest | None:
-            row = run_row(connection, run_id)
-            check_may_be_requested(connection, run_id, ExecutionStatus(row["status"]))
-            # The swap changes nothing else, but keeps a second request from coming between.
-            if not swapped(connection, row, now, {}):
-                return None
-            self._log(connection, "request_rollback", row, now, reason=reason)
-            return add_request(connection, run_id, reason, requested_by=self._actor, now=now)
-
-        return self._until_done(attempt)
-
-    def rollback_requests(self, run_id: str) -> list[StoredRollbackRequest]:
-        """Return the requests of one run, the oldest first. Raises `UnknownRun`."""
-        return [StoredRollbackRequest.model_validate(dict(row)) for row in self._records(t.rollback_requests, run_id)]
-
-    def asked_to_roll_back(self, run_ids: Collection[str]) -> set[str]:
-        """Return those of the runs of which somebody asks for a rollback that is not settled."""
-        requests = t.rollback_requests
-        query = select(requests.c.execution_run_id)
-        query = query.where(requests.c.settled_at.is_(None), requests.c.execution_run_id.in_(sorted(run_ids)))
-        with self._database.reading() as connection:
-            return set(connection.execute(query).scalars())
-
-    def open_rollback_requests(self, *, connections: Collection[str] | None = None) -> list[OpenRollbackRequest]:
-        """Return the requests that are not settled, the oldest first, of these connections alone where any are given.
-
-        A thousand at most: those that came later stand in the list when those are settled.
-        """
-        with self._database.reading() as connection:
-            return open_requests(connection, connections)
-
-    # Kill switches
-
-    def kill_switch(self, connection_id: str) -> KillSwitchState:
-        """Return how the global switch and the connection's stand."""
-        switches = t.kill_switches
-        query = select(switches).where(switches.c.connection_id.in_([_GLOBAL_SWITCH, connection_id]), switches.c.active)
-        with self._database.reading() as connection:
-            rows = connection.execute(query.order_by(switches.c.connection_id)).mappings().all()
-        global_active = any(row["connection_id"] == _GLOBAL_SWITCH for row in rows)
-        return KillSwitchState(
-            global_active=global_active,
-            connection_active=any(row["connection_id"] != _GLOBAL_SWITCH for row in rows),
-            reason=rows[0]["reason"] if rows else None,
-        )
-
-    def set_kill_switch(
-        self, connection_id: str | None, *, active: bool, reason: str | None, now: datetime
-    ) -> StoredKillSwitch:
-        """Turn a switch on or off: the global one where `connection_id` is None."""
-        values = {"active": active, "reason": reason, "updated_at": now, "updated_by": self._actor}
-        switches = t.kill_switches
-
-        def attempt(connection: Connection) -> bool:
-            put(connection, switches, switches.c.connection_id.name, connection_id or _GLOBAL_SWITCH, values)
-            log_action(
-                connection,
-                self._actor,
-                "kill_switch_on" if active else "kill_switch_off",
-                resource=_GLOBAL_NAME if connection_id is None else connection_id,
-                connection_id=connection_id,
-                now=now,
-                details={"reason": reason},
-            )
-            return True
-
-        self._until_done(attempt)
-        return StoredKillSwitch.model_validate({"connection_id": connection_id, **values})
-
-    def kill_switches(self, *, connections: Collection[str] | None = None) -> list[StoredKillSwitch]:
-        """Return every switch that was ever set, the global one first; of others than it, those of `connections`."""
-        switches = t.kill_switches
-        query = select(switches).order_by(switches.c.connection_id)
-        if connections is not None:
-            query = query.where(switches.c.connection_id.in_([_GLOBAL_SWITCH, *sorted(connections)]))
-        with self._database.reading() as connection:
-            rows = [dict(row) for row in connection.execute(query).mappings()]
-        return [StoredKillSwitch.model_validate({**row, "connection_id": row["connection_id"] or None}) for row in rows]
-
-    # The log of who did what
-
-    def log(
-        self,
-        *,
-        limit: int,
-        actor: str | None = None,
-        action: str | None = None,
-        resource: str | None = None,
-        connections: Collection[str] | None = None,
-        before: int | None = None,
-    ) -> list[LoggedAction]:
-        """Return at most `limit` entries, the newest first, from behind the entry `before`.
-
-        Of this actor, action and resource alone, where they are given; and of these connections, which leaves out
-        what concerns all.
-        """
-        log = t.access_log
-        wanted = {log.c.actor: actor, log.c.action: action, log.c.resource: resource}
-        query = select(log).where(*(column == value for column, value in wanted.items() if value is not None))
-        if connections is not None:
-            query = query.where(log.c.connection_id.in_(sorted(connections)))
-        if before is not None:
-            query = query.where(log.c.id < before)
-        with self._database.reading() as connection:
-            rows = connection.execute(query.order_by(log.c.id.desc()).limit(limit)).mappings()
-            return [LoggedAction.model_validate(dict(row)) for row in rows]
 
     # The store itself
 
@@ -485,38 +348,11 @@ class ControlPlaneStore:
         self._database.close()
 
     def _records(self, table: Table, run_id: str) -> Sequence[RowMapping]:
-        query = select(table).where(table.c.execution_run_id == run_id).order_by(table.c.id)
         with self._database.reading() as connection:
-            run_row(connection, run_id)
-            return connection.execute(query).mappings().all()
+            return records_of(connection, table, run_id)
 
     def _log(self, connection: Connection, action: str, row: RowMapping, now: datetime, **details: Any) -> None:
-        """Log what the actor does with the run of `row`."""
-        log_action(
-            connection,
-            self._actor,
-            action,
-            resource=row["id"],
-            connection_id=row["connection_id"],
-            now=now,
-            details=details,
-        )
-
-    def _until_done(self, attempt: Callable[[Connection], T | None]) -> T:
-        """Repeat `attempt`, each in a transaction of its own, until it returns something.
-
-        It returns None when another writer was faster. A broken uniqueness means the same: the row that was
-        not there a moment ago is there now.
-        """
-        for _ in range(_ATTEMPTS):
-            try:
-                with self._database.writing() as connection:
-                    outcome = attempt(connection)
-            except IntegrityError:
-                continue
-            if outcome is not None:
-                return outcome
-        raise Unavailable("too many callers change this at once")
+        log_run_action(connection, self._actor, action, row, now, **details)
 
 
 def _may_become(connection: Connection, run_id: str, old: ExecutionStatus, new: ExecutionStatus) -> bool:

@@ -378,6 +378,21 @@ def test_what_people_ask_for_is_taken_back() -> None:
     assert list(house.world.control_plane.rollback_requests()) == []
 
 
+def test_what_people_ask_for_on_one_table_is_done_in_turn() -> None:
+    house = House()
+    columns = [f"c{number}" for number in range(3)]
+    house.world.server.add_table("wide", {"id": "int"} | dict.fromkeys(columns, "int"))
+    for column in columns:
+        run = house.world.run(column, run_id=f"run-{column}")
+        house.world.control_plane.schedule(run.model_copy(update={"table_name": "wide", "query_digests": ()}))
+    house.worker.work(once=True)
+    for column in columns:
+        house.world.control_plane.request_rollback(RunId(f"run-{column}"), "too slow")
+    house.worker.work(once=True)
+    assert set(house.world.server.indexes("wide")) == {"PRIMARY"}
+    assert {house.status(f"run-{column}") for column in columns} == {ExecutionStatus.ROLLED_BACK}
+
+
 def test_two_workers_do_it_once() -> None:
     house, (run_id,) = completed()
     house.world.control_plane.request_rollback(RunId(run_id), "too slow")

@@ -236,12 +236,12 @@ class TestEvidenceThatCannotDecide:
     @pytest.mark.parametrize(
         ("rows", "later_rows", "disturbed"),
         [
-            (100_000, 210_000, True),
-            (210_000, 100_000, True),
+            (100_000, 310_000, True),
+            (310_000, 100_000, True),
             (100_000, 0, True),
             (0, 10_000, True),
-            (100_000, 200_000, False),
-            (200_000, 100_000, False),
+            (100_000, 300_000, False),
+            (300_000, 100_000, False),
             (4_000, 13_000, False),
             (0, 9_999, False),
         ],

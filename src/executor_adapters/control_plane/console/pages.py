@@ -122,7 +122,7 @@ def list_runs(
         status=status,
         connection=connection,
         after=after,
-        requests=access.store.asked_to_roll_back([run.id for run in runs]),
+        requests=access.store.oversight.asked_to_roll_back([run.id for run in runs]),
     )
 
 
@@ -148,7 +148,7 @@ def request_rollback(visit: Posted, run_id: str, form: FormBody) -> Response:
         return _run_page(visit, run_id, "Say why, in a sentence: the reason is kept with the request.")
     wanted = RollbackWanted(reason=reason)
     try:
-        visit.access.store.request_rollback(run_id, wanted.reason, now=visit.access.now())
+        visit.access.store.oversight.request_rollback(run_id, wanted.reason, now=visit.access.now())
     except Rejection as refused:
         return _run_page(visit, run_id, f"Not asked: {refused}.")
     return _to_run(run_id)
@@ -165,7 +165,7 @@ def _run_page(visit: Visit, run_id: str, problem: str | None = None) -> Response
         stages=stages(run, trail),
         sheet=sheet(run, trail, store.rollbacks(run_id), visit.access.now()),
         claims=store.claims(run_id),
-        requests=store.rollback_requests(run_id),
+        requests=store.oversight.rollback_requests(run_id),
         may_request=may_be_requested(run.status),
         live=run.status not in TERMINAL_STATUSES,
         connection=run.connection_id,
@@ -221,7 +221,9 @@ def turn_switch(visit: Posted, form: FormBody) -> Response:
     if len(reason or "") > LONGEST_REASON or len(connection or "") > LONGEST_ID:
         return _switches(visit, "That is too long.")
     visit.access.check_connection(connection)
-    visit.access.store.set_kill_switch(connection, active=turned == "on", reason=reason, now=visit.access.now())
+    visit.access.store.oversight.set_kill_switch(
+        connection, active=turned == "on", reason=reason, now=visit.access.now()
+    )
     return RedirectResponse(_within(form.text("to")), HTTPStatus.SEE_OTHER, headers=HEADERS)
 
 
@@ -229,7 +231,7 @@ def _switches(visit: Visit, problem: str | None = None) -> Response:
     access = visit.access
     logged = []
     if visit.may_operate():
-        logged = access.store.log(limit=MOST_LOGGED, connections=access.caller.connections)
+        logged = access.store.oversight.log(limit=MOST_LOGGED, connections=access.caller.connections)
     return visit.page(
         "switches.html",
         HTTPStatus.OK if problem is None else HTTPStatus.UNPROCESSABLE_ENTITY,

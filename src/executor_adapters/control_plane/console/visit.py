@@ -69,7 +69,7 @@ class Visit:
     def page(self, template: str, code: HTTPStatus = HTTPStatus.OK, **shown: Any) -> Response:
         """Return a page: what every page shows is added here, the state of the kill switches first."""
         access = self.access
-        switches = access.store.kill_switches(connections=access.caller.connections)
+        switches = access.store.oversight.kill_switches(connections=access.caller.connections)
         text = drawn(
             template,
             caller=access.caller.name,

@@ -97,6 +97,10 @@ def test_the_decision_is_told_with_what_it_means(
     told = text.partition(f"## 8. {words('section.decision')}")[2].partition("## 9. ")[0]
     assert f"**{decision}**" in told
     assert words(f"decision.{decision}") in told
+    first = text.partition("## 1. ")[0]
+    assert f"**{decision}**" in first
+    assert words(f"decision.{decision}") in first
+    assert first.count(": FAIL") + first.count(": COULD NOT RUN") == sum(status is not PASS for status in statuses)
 
 
 def test_what_could_not_run_says_why_and_is_counted_by_itself() -> None:

@@ -87,9 +87,9 @@ def test_the_log_is_paged_and_filtered(client: httpx.Client, scheduled: str) -> 
 def test_a_scoped_reading_leaves_out_others_and_what_concerns_all(client: httpx.Client, control_plane: Any) -> None:
     store = ControlPlaneStore(control_plane.database, actor="ada")
     for connection_id in (None, "c1", "c2"):
-        store.set_kill_switch(connection_id, active=True, reason=None, now=control_plane.clock())
-    assert [entry.resource for entry in store.log(limit=9, connections={"c1"})] == ["c1"]
-    assert {entry.actor for entry in store.log(limit=9)} == {"ada"}
+        store.oversight.set_kill_switch(connection_id, active=True, reason=None, now=control_plane.clock())
+    assert [entry.resource for entry in store.oversight.log(limit=9, connections={"c1"})] == ["c1"]
+    assert {entry.actor for entry in store.oversight.log(limit=9)} == {"ada"}
 
 
 def test_a_decision_that_fails_leaves_no_entry(
@@ -100,18 +100,18 @@ def test_a_decision_that_fails_leaves_no_entry(
     def fail(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("executor_adapters.control_plane.store.put", fail)
+    monkeypatch.setattr("executor_adapters.control_plane.oversight.put", fail)
     with pytest.raises(ZeroDivisionError):
-        store.set_kill_switch("c1", active=True, reason=None, now=control_plane.clock())
-    assert [entry.action for entry in store.log(limit=9)] == ["schedule"]
+        store.oversight.set_kill_switch("c1", active=True, reason=None, now=control_plane.clock())
+    assert [entry.action for entry in store.oversight.log(limit=9)] == ["schedule"]
 
 
 def test_every_switch_is_listed_with_who_turned_it(client: httpx.Client, control_plane: Any) -> None:
     store = ControlPlaneStore(control_plane.database, actor="ada")
     for connection_id in ("c2", None, "c1"):
-        store.set_kill_switch(connection_id, active=True, reason="r", now=control_plane.clock())
+        store.oversight.set_kill_switch(connection_id, active=True, reason="r", now=control_plane.clock())
     listed = client.get("/api/kill-switches").json()
     assert [switch["connection_id"] for switch in listed] == [None, "c1", "c2"]
     assert {switch["updated_by"] for switch in listed} == {"ada"}
-    own = store.kill_switches(connections={"c2"})
+    own = store.oversight.kill_switches(connections={"c2"})
     assert [switch.connection_id for switch in own] == [None, "c2"]

@@ -127,7 +127,11 @@ def test_more_connections_than_it_may_have_are_turned_away() -> None:
         address = httpx.URL(server.base_url)
         held = [socket.create_connection((address.host, address.port or 0)) for _ in range(2)]
         try:
-            assert httpx.get(f"{server.base_url}/livez").status_code == 503
+            answer = httpx.get(f"{server.base_url}/api/kill-switch")
+            assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert (answer.headers["retry-after"], answer.headers["connection"]) == ("1", "close")
+            assert answer.headers["x-content-type-options"] == "nosniff"
         finally:
             for each in held:
                 each.close()

@@ -110,8 +110,8 @@ def test_records_that_many_write_at_once_are_all_there(store: ControlPlaneStore)
 
 
 def test_a_switch_that_many_set_at_once_is_set(store: ControlPlaneStore) -> None:
-    all_at_once(lambda _: store.set_kill_switch("conn-1", active=True, reason=None, now=NOW))
-    assert store.kill_switch("conn-1").connection_active
+    all_at_once(lambda _: store.oversight.set_kill_switch("conn-1", active=True, reason=None, now=NOW))
+    assert store.oversight.kill_switch("conn-1").connection_active
 
 
 def test_a_key_used_for_two_things_at_once_serves_one(store: ControlPlaneStore) -> None:

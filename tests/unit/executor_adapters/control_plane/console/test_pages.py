@@ -132,7 +132,9 @@ def test_the_state_of_the_switch_is_on_every_page(console: Console) -> None:
     browser = console.as_("rita")
     for path in PAGES:
         assert "Kill switch off" in browser.get(path).text
-    console.store.on_behalf_of("olga").set_kill_switch(None, active=True, reason="a storm", now=console.clock())
+    console.store.on_behalf_of("olga").oversight.set_kill_switch(
+        None, active=True, reason="a storm", now=console.clock()
+    )
     for path in PAGES:
         page = browser.get(path).text
         assert "Kill switch on" in page
@@ -149,7 +151,7 @@ def test_who_may_only_look_changes_nothing(console: Console, path: str, name: st
     browser = console.as_(name)
     answer = change(browser, path, turn="on", scope="all", reason="I may not")
     assert answer.status_code == 403
-    assert console.store.kill_switches() == []
+    assert console.store.oversight.kill_switches() == []
     page = browser.get("/switches").text
     assert 'action="/switches"' not in page
     assert "Schedule</a>" not in page
@@ -162,7 +164,7 @@ def test_a_form_that_is_not_of_this_session_changes_nothing(console: Console, pa
     answer = console.as_("olga").post(path, data={"turn": "on", "scope": "all", **key})
     assert answer.status_code == 403
     assert "came from another site" in answer.text
-    assert console.store.kill_switches() == []
+    assert console.store.oversight.kill_switches() == []
 
 
 @pytest.mark.parametrize("header", [{"Origin": "https://elsewhere.example"}, {"Sec-Fetch-Site": "cross-site"}])
@@ -170,9 +172,9 @@ def test_a_form_that_another_site_sends_changes_nothing(console: Console, header
     browser = console.as_("olga")
     fields = {"form_key": form_key(browser.get("/switches")), "turn": "on", "scope": "all"}
     assert browser.post("/switches", data=fields, headers=header).status_code == 403
-    assert console.store.kill_switches() == []
+    assert console.store.oversight.kill_switches() == []
     assert browser.post("/switches", data=fields, headers={"Origin": BASE}).status_code == 200
-    assert console.store.kill_switches()[0].active
+    assert console.store.oversight.kill_switches()[0].active
 
 
 def test_who_is_bound_to_a_connection_sees_and_stops_that_one_alone(console: Console) -> None:
@@ -188,7 +190,7 @@ def test_who_is_bound_to_a_connection_sees_and_stops_that_one_alone(console: Con
     assert change(browser, "/switches", turn="on", scope="all").status_code == 403
     assert change(browser, "/switches", turn="on", connection="conn-2").status_code == 403
     assert change(browser, "/switches", turn="on", connection="conn-1").status_code == 200
-    assert console.store.kill_switch("conn-1").connection_active
+    assert console.store.oversight.kill_switch("conn-1").connection_active
 
 
 # Kill switches
@@ -200,12 +202,12 @@ def test_a_switch_is_turned_on_at_once_and_off_with_a_reason(console: Console) -
     assert "On</b> since 2026-01-01 12:00:00 UTC, by olga" in page
     refused = change(browser, "/switches", turn="off", scope="all")
     assert refused.status_code == 422
-    assert console.store.kill_switch("any").global_active
+    assert console.store.oversight.kill_switch("any").global_active
     page = change(browser, "/switches", turn="off", scope="all", reason="the storm is over", to="/switches").text
     assert "the storm is over" in page
-    assert not console.store.kill_switch("any").global_active
-    assert [each.action for each in console.store.log(limit=9)] == ["kill_switch_off", "kill_switch_on"]
-    assert {each.actor for each in console.store.log(limit=9)} == {"olga"}
+    assert not console.store.oversight.kill_switch("any").global_active
+    assert [each.action for each in console.store.oversight.log(limit=9)] == ["kill_switch_off", "kill_switch_on"]
+    assert {each.actor for each in console.store.oversight.log(limit=9)} == {"olga"}
 
 
 @pytest.mark.parametrize(
@@ -220,7 +222,7 @@ def test_a_switch_is_turned_on_at_once_and_off_with_a_reason(console: Console) -
 )
 def test_a_switch_that_is_not_clear_is_not_turned(console: Console, fields: dict[str, str]) -> None:
     assert change(console.as_("olga"), "/switches", **fields).status_code == 422
-    assert console.store.kill_switches() == []
+    assert console.store.oversight.kill_switches() == []
 
 
 # Runs
@@ -279,7 +281,9 @@ def test_whatever_a_run_holds_is_text(console: Console) -> None:
     schedule(console, "run-1", HOSTILE, table_name=HOSTILE, index_name=HOSTILE, columns=[HOSTILE])
     told = entry(AuditAction.BUILD_FAILED, 0, message=HOSTILE, **{HOSTILE: HOSTILE})
     console.store.add_audit(told, fencing_token=None, key=None, now=console.clock())
-    console.store.on_behalf_of(HOSTILE).set_kill_switch(HOSTILE, active=True, reason=HOSTILE, now=console.clock())
+    console.store.on_behalf_of(HOSTILE).oversight.set_kill_switch(
+        HOSTILE, active=True, reason=HOSTILE, now=console.clock()
+    )
     browser = console.as_("olga")
     for path in PAGES:
         assert "<script>alert" not in browser.get(path).text
@@ -296,10 +300,11 @@ def test_a_rollback_is_asked_for_with_a_reason_and_once(console: Console) -> Non
     end(console)
     assert "Ask a worker" in browser.get("/runs/run-1").text
     assert "Say why" in change(browser, "/runs/run-1/rollback").text
-    assert console.store.rollback_requests("run-1") == []
+    assert console.store.oversight.rollback_requests("run-1") == []
     page = change(browser, "/runs/run-1/rollback", reason="the shop is slow").text
     assert "olga asked for it at" in page
     assert "the shop is slow" in page
+    assert 'href="#rollback">rollback asked for<' in page
     assert "Ask a worker" not in page
     assert change(browser, "/runs/run-1/rollback", reason="again").status_code == 409
     assert "rollback asked for" in browser.get("/").text
@@ -314,7 +319,7 @@ def test_what_holds_up_a_rollback_that_was_asked_for_is_said(console: Console, c
     assert "takes it up within seconds" in change(browser, "/runs/run-1/rollback", reason="slow").text
     for switched in ("conn-2", connection_id):
         assert "takes it up within seconds" in browser.get("/runs/run-1").text
-        console.store.set_kill_switch(switched, active=True, reason=None, now=console.clock())
+        console.store.oversight.set_kill_switch(switched, active=True, reason=None, now=console.clock())
     assert "No worker begins it while the kill switch is on" in browser.get("/runs/run-1").text
 
 
@@ -347,7 +352,7 @@ def test_a_run_is_shown_first_and_scheduled_when_that_is_confirmed(console: Cons
     assert answer.url.path == "/runs/run-9"
     run = console.store.run("run-9")
     assert (run.columns, run.query_digests) == (("a", "b(10) DESC"), ("d1",))
-    assert [(each.actor, each.action) for each in console.store.log(limit=9)] == [("olga", "schedule")]
+    assert [(each.actor, each.action) for each in console.store.oversight.log(limit=9)] == [("olga", "schedule")]
     assert "there is a run run-9 already" in change(browser, "/schedule", confirmed="yes", **ASKED).text
 
 
@@ -366,7 +371,7 @@ def test_a_run_is_scheduled_on_one_s_own_connections_alone(console: Console) -> 
 
 
 def test_a_switch_that_is_on_is_said_before_a_run_is_scheduled(console: Console) -> None:
-    console.store.set_kill_switch("conn-9", active=True, reason=None, now=console.clock())
+    console.store.oversight.set_kill_switch("conn-9", active=True, reason=None, now=console.clock())
     assert "The kill switch for conn-9 is on" in change(console.as_("olga"), "/schedule", **ASKED).text
 
 
