@@ -111,8 +111,9 @@ class Stage:
         if elsewhere:
             self.command.state_dir = self.command.state_dir / "elsewhere"
         clock = SystemClock()
-        last = [call.at for call in self.server.calls if call.call == "claim"]
-        clock.wait(max(last) + LEASE - clock.now())
+        claims = [call.at for call in self.server.calls if call.call == "claim"]  # none, if even that was lost
+        if claims:
+            clock.wait(max(claims) + LEASE - clock.now())
         return self.command.start(self.run, **options)
 
     def definition(self) -> list[Any]:
