@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pymysql
 from bench.change.application import application
-from bench.change.disturbance import DISTURBANCES, disturbed
+from bench.change.disturbance import DISTURBANCES, NONE, disturbed
 from bench.change.plot import plot
 from bench.change.table import ROW_BYTES, SCHEMA, drop_index_if_there, drop_schema, fill
 from bench.change.ways import WAYS, WayFailed
@@ -144,7 +144,7 @@ def main() -> None:
             fill(url, rows)
             expected = {way: alone(url, way, pid).seconds or 30.0 for way in arguments.ways}
             quiet: dict[str, list[Measured]] = {way: [] for way in arguments.ways}
-            found: dict[tuple[str, str], list[Measured]] = {("none", NOTHING): []}
+            found: dict[tuple[str, str], list[Measured]] = {(NONE, NOTHING): []}
             found |= {(each, way): [] for each in arguments.disturbances for way in arguments.ways}
             for number in range(arguments.rounds):
                 for way, results in quiet.items():

@@ -10,10 +10,11 @@ from bench.change.table import connect, execute
 from executor_adapters.mysql import MySQLUrl
 
 BLOCKED_S = 10.0
+NONE = "none"
 AT_THE_START = "transaction-at-the-start"
 AT_THE_COMMIT = "transaction-at-the-commit"
 RENAME = "rename"
-DISTURBANCES = ("none", AT_THE_START, AT_THE_COMMIT, RENAME)
+DISTURBANCES = (NONE, AT_THE_START, AT_THE_COMMIT, RENAME)
 
 BEFORE_THE_COMMIT = 0.6
 """When the transaction at the commit begins, as a share of the time that the change takes undisturbed."""
@@ -38,7 +39,7 @@ def _rename(url: MySQLUrl, after_s: float) -> None:
 @contextmanager
 def disturbed(url: MySQLUrl, disturbance: str, expected_s: float) -> Iterator[None]:
     """Let `disturbance` happen inside the `with`, to a change that takes `expected_s` undisturbed."""
-    if disturbance == "none":
+    if disturbance == NONE:
         yield
         return
     began = threading.Event()

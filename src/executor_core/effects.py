@@ -23,7 +23,7 @@ from executor_core.moves import moved
 from executor_core.pacing import backoff
 from executor_core.ports import Notice, StillOurs
 from executor_core.preflight import preflight
-from executor_core.switchboard import look_at_switch
+from executor_core.switchboard import read_switch
 
 LOOK_AGAIN = timedelta(seconds=1)
 BUILD_RETRY = (timedelta(seconds=1), timedelta(seconds=10))
@@ -106,14 +106,10 @@ class Effects:
 
     def ask_kill_switch(self, carried: Carried) -> None:
         """Read the switch; whatever goes wrong is a reading too. Before and after the build it is read afresh."""
-        connection_id = ConnectionId(carried.state.run.connection_id)
-        if self.ports.switchboard is None:
-            reading = look_at_switch(connection_id, self.ports.control_plane, self.ports.clock)
-        else:
-            now = self.ports.clock.now()
-            # One that is half due serves: many runs whose looks are due at slightly different times share one.
-            since = now if self._at_a_gate(carried) else now - self.rules.pacing.kill_switch_interval / 2
-            reading = self.ports.switchboard.read(connection_id, since=since)
+        now = self.ports.clock.now()
+        # One that is half due serves: many runs whose looks are due at slightly different times share one.
+        since = now if self._at_a_gate(carried) else now - self.rules.pacing.kill_switch_interval / 2
+        reading = read_switch(self.ports, ConnectionId(carried.state.run.connection_id), since=since)
         carried.sight.kill_switch = reading
         if reading.said_off:
             carried.state = carried.state.model_copy(update={"last_off": reading.at})

@@ -14,14 +14,13 @@ from executor_core.backlog import Backlog
 from executor_core.carrying import Finished, Interrupted, NotClaimed, Ports, Step, Waiting
 from executor_core.delivery import LAST_WORD_PATIENCE, Delivery
 from executor_core.errors import ExecutorError, InvalidInput, LeaseLost, Refused, Unavailable
-from executor_core.kill_switch import KillSwitchReading
 from executor_core.lease import Lease
 from executor_core.manual_rollback import ManualRollback, state_of_ended
 from executor_core.model import ConnectionId, ExecutionRun, RunId, WorkerId
 from executor_core.pacing import Pacing
 from executor_core.ports import MessageKind
 from executor_core.state import RunState
-from executor_core.switchboard import look_at_switch
+from executor_core.switchboard import read_switch
 from executor_core.tenure import Tenure
 
 
@@ -79,7 +78,7 @@ class RequestedRollback:
         if any(message.kind is MessageKind.ROLLBACK for message in untold):
             return NotClaimed("what was left to tell of a rollback comes first: it may settle the request")
         ports.target(connection_id)
-        if (switch := self._read_switch(connection_id)).engaged:
+        if (switch := read_switch(ports, connection_id, since=ports.clock.now())).engaged:
             return NotClaimed(f"the rollback that was asked for is not begun: {switch.sentence}")
         asked_at = ports.clock.monotonic()
         try:
@@ -94,12 +93,6 @@ class RequestedRollback:
         if ports.lease_keeper is not None:
             ports.lease_keeper.keep(tenure, lambda: None)
         return None
-
-    def _read_switch(self, connection_id: ConnectionId) -> KillSwitchReading:
-        ports = self._ports
-        if ports.switchboard is None:
-            return look_at_switch(connection_id, ports.control_plane, ports.clock)
-        return ports.switchboard.read(connection_id, since=ports.clock.now())
 
     def _step(self) -> Waiting | Finished | Interrupted:
         if self._ended is None:

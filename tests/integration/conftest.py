@@ -135,31 +135,29 @@ def mariadb_118_server() -> Iterator[Server]:
     yield from _serve("mariadb-11.8")
 
 
-@pytest.fixture(
-    params=[
-        pytest.param("mysql_server", marks=pytest.mark.mysql, id="mysql"),
-        pytest.param("mariadb_server", marks=pytest.mark.mariadb, id="mariadb-10.11"),
-        pytest.param("mariadb_118_server", marks=pytest.mark.mariadb, id="mariadb-11.8"),
-    ]
+ONE_OF_EACH_FAMILY = (
+    pytest.param("mysql_server", marks=pytest.mark.mysql, id="mysql"),
+    pytest.param("mariadb_server", marks=pytest.mark.mariadb, id="mariadb-10.11"),
 )
-def any_server(request: pytest.FixtureRequest) -> Server:
-    """Each of the three servers in turn."""
+ANOTHER = pytest.param("mariadb_118_server", marks=pytest.mark.mariadb, id="mariadb-11.8")
+
+
+def _named(request: pytest.FixtureRequest) -> Server:
     server = request.getfixturevalue(request.param)
     assert isinstance(server, Server)
     return server
 
 
-@pytest.fixture(
-    params=[
-        pytest.param("mysql_server", marks=pytest.mark.mysql, id="mysql"),
-        pytest.param("mariadb_server", marks=pytest.mark.mariadb, id="mariadb-10.11"),
-    ]
-)
+@pytest.fixture(params=[*ONE_OF_EACH_FAMILY, ANOTHER])
+def any_server(request: pytest.FixtureRequest) -> Server:
+    """Each of the three servers in turn."""
+    return _named(request)
+
+
+@pytest.fixture(params=ONE_OF_EACH_FAMILY)
 def server(request: pytest.FixtureRequest) -> Server:
     """A server of each family."""
-    found = request.getfixturevalue(request.param)
-    assert isinstance(found, Server)
-    return found
+    return _named(request)
 
 
 @pytest.fixture

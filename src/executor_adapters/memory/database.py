@@ -4,8 +4,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from executor_adapters.memory.builds import Build
 from executor_adapters.memory.faults import Faults
-from executor_adapters.memory.server import Build, FakeServer
+from executor_adapters.memory.server import FakeServer
 from executor_adapters.memory.workload import UPPER_BOUNDS_PS, Query
 from executor_core.errors import ExecutorError, OutcomeUnknown, Refused, Unavailable
 from executor_core.index_definition import IndexDefinition

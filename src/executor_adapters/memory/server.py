@@ -8,10 +8,11 @@ the lock once more to commit.
 import threading
 from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 
+from executor_adapters.memory.builds import LOCK_WAIT_TIMEOUT, QUERY_INTERRUPTED, Build, Stage, impossible
+from executor_adapters.memory.sessions import Rhythm, Sessions
 from executor_adapters.memory.workload import Query, Statistics
 from executor_core.ddl import Marker, add_index, drop_index, hide_index, publish_index
 from executor_core.errors import StillNeeded
@@ -22,7 +23,6 @@ from executor_core.surroundings import Account, Privilege, Surroundings
 from executor_core.target import (
     BuildOrder,
     BuildOutcome,
-    BuildReport,
     ColumnFacts,
     ForeignKeyFacts,
     IndexFacts,
@@ -31,14 +31,7 @@ from executor_core.target import (
     TableFacts,
 )
 
-DUPLICATE_KEY_NAME = 1061
-NO_SUCH_COLUMN = 1072
-NO_SUCH_TABLE = 1146
-LOCK_WAIT_TIMEOUT = 1205
-QUERY_INTERRUPTED = 1317
 NEEDED_IN_FOREIGN_KEY = 1553
-ONLINE_NOT_SUPPORTED = 1846
-
 
 QUIET = Surroundings(
     account=Account(held=frozenset(Privilege)),
@@ -58,59 +51,6 @@ QUIET = Surroundings(
     data_folder="/var/lib/mysql/",
 )
 """What goes on around a table where nothing does."""
-
-
-class Stage(StrEnum):
-    """How far a build has come."""
-
-    WAITING = "Waiting for table metadata lock"
-    BUILDING = "alter table (read PK and internal sort)"
-    COMMITTING = "Waiting for table metadata lock to commit"
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class Build:
-    """One ADD INDEX on the server. It goes on whether or not anybody waits for it."""
-
-    connection_id: int
-    order: BuildOrder
-    begun_at: timedelta
-    stage: Stage = Stage.WAITING
-    stage_since: timedelta
-    report: BuildReport | None = None
-
-    @property
-    def table_name(self) -> str:
-        """The table that it changes."""
-        return self.order.index.table_name
-
-    def patience(self, work: timedelta) -> timedelta:
-        """How long it waits for the lock that it needs now."""
-        return self.order.tolerance.at_commit(work) if self.stage is Stage.COMMITTING else self.order.lock_wait
-
-
-@dataclass(frozen=True, slots=True)
-class _Rhythm:
-    """An application that keeps a lock for `held`, lets it go for `free`, and so on."""
-
-    since: timedelta
-    held: timedelta
-    free: timedelta
-
-    def free_at(self, at: timedelta) -> timedelta:
-        """When the lock is free, from `at` on."""
-        phase = (at - self.since) % (self.held + self.free)
-        return at + max(self.held - phase, timedelta())
-
-
-@dataclass(slots=True)
-class _Blocked:
-    """Who keeps a table's metadata lock or advisory lock, apart from our builds."""
-
-    metadata: dict[str, int] = field(default_factory=dict[str, int])
-    rhythms: dict[str, _Rhythm] = field(default_factory=dict[str, _Rhythm])
-    since: dict[int, timedelta] = field(default_factory=dict[int, timedelta])
-    advisory: dict[str, int] = field(default_factory=dict[str, int])
 
 
 class FakeServer:
@@ -144,8 +84,7 @@ class FakeServer:
         self._lock = threading.RLock()
         self._tables: dict[str, TableFacts] = {}
         self._queries: dict[str, Query] = {}
-        self._blocked = _Blocked()
-        self._transactions: dict[str, timedelta] = {}
+        self._sessions = Sessions()
         self._builds: list[Build] = []
         self._connections = 100
         self._started_at = clock.monotonic()
@@ -211,7 +150,7 @@ class FakeServer:
     @contextmanager
     def holding_lock(self, table_name: str) -> Generator[None]:
         """Hold the table's metadata lock, as an application's open transaction does."""
-        with self._holding(self._blocked.metadata, table_name):
+        with self._holding(self._sessions.metadata, table_name):
             yield
 
     @contextmanager
@@ -219,18 +158,18 @@ class FakeServer:
         """Hold the table's metadata lock for a while again and again, as a busy application does."""
         with self._lock:
             self.settle()
-            self._blocked.rhythms[table_name] = _Rhythm(self.clock.monotonic(), held, free)
+            self._sessions.rhythms[table_name] = Rhythm(self.clock.monotonic(), held, free)
         try:
             yield
         finally:
             with self._lock:
                 self.settle()
-                del self._blocked.rhythms[table_name]
+                del self._sessions.rhythms[table_name]
 
     @contextmanager
     def holding_advisory_lock(self, table_name: str) -> Generator[None]:
         """Hold the table's advisory lock from a connection that runs no statement of ours."""
-        with self._holding(self._blocked.advisory, table_name):
+        with self._holding(self._sessions.advisory, table_name):
             yield
 
     @contextmanager
@@ -238,20 +177,20 @@ class FakeServer:
         """Keep a transaction open that has a snapshot and no lock of any table; its id is returned."""
         with self._lock:
             name = str(self._connection())
-            self._transactions[name] = self.clock.monotonic()
+            self._sessions.transactions[name] = self.clock.monotonic()
         try:
             yield name
         finally:
             with self._lock:
-                self._transactions.pop(name, None)
+                self._sessions.transactions.pop(name, None)
 
     def restart(self) -> None:
         """Restart: statistics begin anew, builds under way are lost and leave nothing."""
         with self._lock:
             self.settle()
             for build in self.running():
-                self._end(build, BuildOutcome.UNKNOWN)
-            self._transactions.clear()
+                build.end(self._settled_at, BuildOutcome.UNKNOWN)
+            self._sessions.transactions.clear()
             self._statistics = self._new_statistics()
             self._started_at = self.clock.monotonic()
 
@@ -284,7 +223,7 @@ class FakeServer:
     def surroundings(self, table_name: str) -> Surroundings:
         """Return what goes on around a table: what a test put into `around`, and who holds its lock."""
         with self._lock:
-            holder = self._blocked.metadata.get(table_name)
+            holder = self._sessions.metadata.get(table_name)
             holders = () if holder is None else (f"app@localhost (connection {holder})",)
             return replace(self.around, lock_holders=holders)
 
@@ -301,11 +240,11 @@ class FakeServer:
                 return RunningChange(
                     connection_id=build.connection_id,
                     marker=build.order.marker,
-                    progress=self._progress(build),
+                    progress=build.progress(self.clock.monotonic(), self.build_time),
                     stage=build.stage,
                     written=self._written(table_name),
                 )
-            holder = self._blocked.advisory.get(table_name)
+            holder = self._sessions.advisory.get(table_name)
             if holder is None:
                 return None
             return RunningChange(connection_id=holder, marker=None, written=self._written(table_name))
@@ -319,7 +258,7 @@ class FakeServer:
             build = Build(connection_id=self._connection(), order=order, begun_at=now, stage_since=now)
             self._builds.append(build)
             if taken:
-                self._end(build, BuildOutcome.BUSY)
+                build.end(self._settled_at, BuildOutcome.BUSY)
             else:
                 hidden_on = self._flavor if order.hidden else None
                 self.statements.append(add_index(order.schema_name, order.index, order.marker, hidden_on=hidden_on))
@@ -331,17 +270,19 @@ class FakeServer:
         with self._lock:
             for build in self.running():
                 if build.connection_id == connection_id and build.order.marker == marker:
-                    self._end(build, BuildOutcome.STOPPED, QUERY_INTERRUPTED, "Query execution was interrupted")
+                    build.end(
+                        self._settled_at, BuildOutcome.STOPPED, QUERY_INTERRUPTED, "Query execution was interrupted"
+                    )
 
     def is_locked(self, table_name: str) -> bool:
         """Whether somebody holds the table's metadata lock."""
         now = self.clock.monotonic()
-        return self._free_at(table_name, now) != now
+        return self._sessions.free_at(table_name, now) != now
 
     def wait_for_lock(self, table_name: str, patience: timedelta) -> bool:
         """Wait until the table's metadata lock is free, for so long at most, and say whether it is."""
         now = self.clock.monotonic()
-        free_at = self._free_at(table_name, now)
+        free_at = self._sessions.free_at(table_name, now)
         self.clock.wait(patience if free_at is None else min(patience, free_at - now))
         return not self.is_locked(table_name)
 
@@ -371,24 +312,13 @@ class FakeServer:
         """End the sessions that hold the table's metadata lock, or a transaction of `transactions`, for so long."""
         with self._lock:
             self.settle()
-            began_by = self.clock.monotonic() - idle_for
-            ended = [name for name, since in self._transactions.items() if name in transactions and since <= began_by]
-            for name in ended:
-                del self._transactions[name]
-            holder = self._blocked.metadata.get(table_name)
-            if holder is not None and self._blocked.since[holder] <= began_by:
-                del self._blocked.metadata[table_name]
-                ended.append(str(holder))
+            ended = self._sessions.end_idle(table_name, self.clock.monotonic() - idle_for, transactions)
             return [f"app@localhost, connection {name}, idle for {idle_for.seconds} s or more" for name in ended]
 
     def transactions(self) -> dict[str, str]:
         """Return the open transactions by id, in words."""
         with self._lock:
-            now = self.clock.monotonic()
-            return {
-                name: f"REPEATABLE READ of app@localhost, connection {name}, open for {(now - since).seconds} s"
-                for name, since in self._transactions.items()
-            }
+            return self._sessions.in_words(self.clock.monotonic())
 
     def queries(self) -> list[Query]:
         """Return what the application runs, in the order in which it was added."""
@@ -436,8 +366,7 @@ class FakeServer:
     def _holding(self, holders: dict[str, int], table_name: str) -> Generator[None]:
         with self._lock:
             self.settle()
-            holder = holders[table_name] = self._connection()
-            self._blocked.since[holder] = self.clock.monotonic()
+            self._sessions.hold(holders, table_name, self._connection(), self.clock.monotonic())
         try:
             yield
         finally:
@@ -461,27 +390,21 @@ class FakeServer:
         """When something happens to the build next."""
         if build.stage is Stage.BUILDING:
             return build.stage_since + self.build_time
-        free_at = self._free_at(build.table_name, max(build.stage_since, self._settled_at))
+        free_at = self._sessions.free_at(build.table_name, max(build.stage_since, self._settled_at))
         ended_at = build.stage_since + build.patience(self.build_time)
         return ended_at if free_at is None else min(free_at, ended_at)
-
-    def _free_at(self, table_name: str, at: timedelta) -> timedelta | None:
-        """When the table's metadata lock is free, from `at` on; None where somebody holds it who may stay."""
-        if table_name in self._blocked.metadata:
-            return None
-        rhythm = self._blocked.rhythms.get(table_name)
-        return at if rhythm is None else rhythm.free_at(at)
 
     def _proceed(self, build: Build) -> None:
         """Take the build to its next stage, or to its end."""
         if build.stage is Stage.BUILDING:
-            build.stage, build.stage_since = Stage.COMMITTING, self._settled_at
-        elif self._free_at(build.table_name, self._settled_at) != self._settled_at:
+            build.reach(Stage.COMMITTING, self._settled_at)
+        elif self._sessions.free_at(build.table_name, self._settled_at) != self._settled_at:
             # At the commit too: all the work is thrown away.
-            self._end(build, BuildOutcome.BUSY, LOCK_WAIT_TIMEOUT, "Lock wait timeout exceeded")
+            build.end(self._settled_at, BuildOutcome.BUSY, LOCK_WAIT_TIMEOUT, "Lock wait timeout exceeded")
         elif build.stage is Stage.WAITING:
-            build.stage, build.stage_since = Stage.BUILDING, self._settled_at
-            self._refuse_if_impossible(build)
+            build.reach(Stage.BUILDING, self._settled_at)
+            if (end := impossible(build.order, self._tables.get(build.table_name), self.not_online)) is not None:
+                build.end(self._settled_at, *end)
         else:
             index = build.order.index
             added = IndexFacts(
@@ -493,40 +416,10 @@ class FakeServer:
                 visible=not build.order.hidden,
             )
             self._alter(index.table_name, (*self._tables[index.table_name].indexes, added))
-            self._end(build, BuildOutcome.DONE)
-
-    def _progress(self, build: Build) -> float:
-        if build.stage is not Stage.BUILDING:
-            return 1.0 if build.stage is Stage.COMMITTING else 0.0
-        return (self.clock.monotonic() - build.stage_since) / self.build_time
+            build.end(self._settled_at, BuildOutcome.DONE)
 
     def _written(self, table_name: str) -> int:
         return self._statistics.written(query for query in self._queries.values() if query.table == table_name)
-
-    def _refuse_if_impossible(self, build: Build) -> None:
-        index = build.order.index
-        table = self._tables.get(index.table_name)
-        if table is None:
-            self._end(build, BuildOutcome.REFUSED, NO_SUCH_TABLE, f"Table '{index.table_name}' doesn't exist")
-            return
-        known = {column.name.casefold() for column in table.columns}
-        missing = [part.column for part in index.key_parts if part.column.casefold() not in known]
-        places = {index.table_name, *(f"{index.table_name}.{part.column}" for part in index.key_parts)}
-        if missing:
-            self._end(build, BuildOutcome.REFUSED, NO_SUCH_COLUMN, f"Key column '{missing[0]}' doesn't exist in table")
-        elif table.index_named(index.index_name) is not None:
-            self._end(build, BuildOutcome.NAME_TAKEN, DUPLICATE_KEY_NAME, f"Duplicate key name '{index.index_name}'")
-        elif places & self.not_online:
-            self._end(build, BuildOutcome.NOT_ONLINE, ONLINE_NOT_SUPPORTED, "LOCK=NONE is not supported")
-
-    def _end(self, build: Build, outcome: BuildOutcome, number: int | None = None, error: str | None = None) -> None:
-        build.report = BuildReport(
-            outcome=outcome,
-            error_number=number,
-            error=error,
-            elapsed=self._settled_at - build.begun_at,
-            lost_at_commit=outcome is BuildOutcome.BUSY and build.stage is Stage.COMMITTING,
-        )
 
     def _show(self, table_name: str, index_name: str, *, visible: bool) -> None:
         table = self._tables[table_name]

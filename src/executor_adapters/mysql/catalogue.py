@@ -16,6 +16,11 @@ _BASE_TABLES = frozenset({"BASE TABLE", "SYSTEM VERSIONED"})
 _OFF = frozenset({"0", "OFF", "NO", ""})
 _NO_SELECT = frozenset({1142, 1143, 1044})
 _UNKNOWN_VARIABLE = 1193
+TABLE_IO = (
+    "performance_schema.table_io_waits_summary_by_table"
+    " WHERE OBJECT_TYPE = 'TABLE' AND OBJECT_SCHEMA = %s AND OBJECT_NAME = %s"
+)
+"""The one row with what was ever read from a table and written to it, by the server's own count."""
 
 
 def performance_schema_rows(connection: Connection, sql: str, *args: object) -> list[Row]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from executor_adapters.mysql.catalogue import index_facts
+from executor_adapters.mysql.catalogue import TABLE_IO, index_facts
 from executor_adapters.mysql.connection import Connection, Connector, Row
 from executor_adapters.mysql.errors import Reaction, StatementFailed
 from executor_adapters.mysql.locks import Guarded
@@ -21,10 +21,7 @@ from executor_core.tolerance import Tolerance
 
 _NO_SUCH_THREAD = 1094
 _REFUSALS = frozenset({Reaction.REFUSED, Reaction.NOT_ONLINE})
-_WRITTEN = (
-    "SELECT COUNT_INSERT + COUNT_DELETE FROM performance_schema.table_io_waits_summary_by_table"
-    " WHERE OBJECT_TYPE = 'TABLE' AND OBJECT_SCHEMA = %s AND OBJECT_NAME = %s"
-)
+_WRITTEN = f"SELECT COUNT_INSERT + COUNT_DELETE FROM {TABLE_IO}"  # noqa: S608 -- of constants
 _STAGE = re.compile(r"stage/[^/]+/(?:alter table \((?P<step>[^)]*)\)|(?P<name>.+))")
 
 

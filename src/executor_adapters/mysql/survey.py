@@ -38,10 +38,7 @@ _VARIABLES = (
     "datadir",
     "wsrep_on",
 )
-_WRITES = (
-    "SELECT COUNT_INSERT + COUNT_UPDATE + COUNT_DELETE FROM performance_schema.table_io_waits_summary_by_table"
-    " WHERE OBJECT_TYPE = 'TABLE' AND OBJECT_SCHEMA = %s AND OBJECT_NAME = %s"
-)
+_WRITES = f"SELECT COUNT_INSERT + COUNT_UPDATE + COUNT_DELETE FROM {catalogue.TABLE_IO}"  # noqa: S608 -- of constants
 _REPLICAS = "SELECT COUNT(*) FROM performance_schema.threads WHERE PROCESSLIST_COMMAND LIKE 'Binlog Dump%%'"
 _GROUP = (
     "SELECT COUNT(*) FROM performance_schema.replication_group_members WHERE MEMBER_STATE IN ('ONLINE', 'RECOVERING')"

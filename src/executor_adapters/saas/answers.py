@@ -4,7 +4,7 @@ An answer is believed only where it says what the call promises. `Unavailable` n
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Annotated, Any, NoReturn, TypeVar, cast
@@ -31,6 +31,7 @@ MAX_TEXT = 500
 """How much of somebody else's text is passed on, in characters."""
 
 M = TypeVar("M", bound=BaseModel)
+T = TypeVar("T")
 
 
 class _Answered(BaseModel):
@@ -126,33 +127,32 @@ def runs(answer: Answer) -> tuple[list[ExecutionRun], list[str]]:
     listing = _json(answer)
     if isinstance(listing, dict):
         listing = cast(dict[str, Any], listing).get("executions")
-    if not isinstance(listing, list):
-        raise Unavailable("the answer is not a list of executions")
-    valid: list[ExecutionRun] = []
-    invalid: list[str] = []
-    for position, entry in enumerate(cast(list[object], listing)):
-        try:
-            valid.append(ExecutionRun.model_validate(entry))
-        except ValidationError as error:
-            invalid.append(f"entry {position} is not a run: {first_problem(error)}")
-    return valid, invalid
+    return _entries(listing, ExecutionRun.model_validate, one="run", many="executions")
 
 
 def rollback_requests(answer: Answer) -> tuple[list[RollbackRequest], list[str]]:
     """Return what a list of requests asks for and, for each entry that is no request, a sentence about it."""
     if answer.status != 200:
         _not_promised(answer)
-    listing = _json(answer)
+
+    def read(entry: object) -> RollbackRequest:
+        body = RequestBody.model_validate(entry)
+        return RollbackRequest(run=body.run, reason=one_line(body.reason))
+
+    return _entries(_json(answer), read, one="request", many="requests")
+
+
+def _entries(listing: object, read: Callable[[object], T], *, one: str, many: str) -> tuple[list[T], list[str]]:
+    """Return the entries that can be read and, for each that can't, a sentence about it."""
     if not isinstance(listing, list):
-        raise Unavailable("the answer is not a list of requests")
-    valid: list[RollbackRequest] = []
+        raise Unavailable(f"the answer is not a list of {many}")
+    valid: list[T] = []
     invalid: list[str] = []
     for position, entry in enumerate(cast(list[object], listing)):
         try:
-            body = RequestBody.model_validate(entry)
-            valid.append(RollbackRequest(run=body.run, reason=one_line(body.reason)))
+            valid.append(read(entry))
         except ValidationError as error:
-            invalid.append(f"entry {position} is not a request: {first_problem(error)}")
+            invalid.append(f"entry {position} is not a {one}: {first_problem(error)}")
     return valid, invalid
 
 

@@ -68,6 +68,15 @@ class House:
     def _ended(self, run: ExecutionRun, end: End) -> None:
         self.ends[run.id] = end
 
+    def schedule_on_one_table(self, count: int) -> list[str]:
+        """Runs on the table `wide`; returns the column of each."""
+        columns = [f"c{number}" for number in range(count)]
+        self.world.server.add_table("wide", {"id": "int"} | dict.fromkeys(columns, "int"))
+        for column in columns:
+            run = self.world.run(column, run_id=f"run-{column}")
+            self.world.control_plane.schedule(run.model_copy(update={"table_name": "wide", "query_digests": ()}))
+        return columns
+
     def schedule(self, count: int) -> list[str]:
         """Runs on tables of their own."""
         ids = [f"run-{number}" for number in range(count)]
@@ -96,11 +105,7 @@ def test_many_runs_come_to_their_ends() -> None:
 
 def test_runs_on_one_table_take_turns() -> None:
     house = House()
-    columns = [f"c{number}" for number in range(5)]
-    house.world.server.add_table("wide", {"id": "int"} | dict.fromkeys(columns, "int"))
-    for column in columns:
-        run = house.world.run(column, run_id=f"run-{column}")
-        house.world.control_plane.schedule(run.model_copy(update={"table_name": "wide", "query_digests": ()}))
+    columns = house.schedule_on_one_table(5)
     house.worker.work(once=True)
     assert [type(end) for end in house.ends.values()] == [Finished] * 5
     assert set(house.world.server.indexes("wide")) == {"PRIMARY", *(f"idx_{column}" for column in columns)}
@@ -380,11 +385,7 @@ def test_what_people_ask_for_is_taken_back() -> None:
 
 def test_what_people_ask_for_on_one_table_is_done_in_turn() -> None:
     house = House()
-    columns = [f"c{number}" for number in range(3)]
-    house.world.server.add_table("wide", {"id": "int"} | dict.fromkeys(columns, "int"))
-    for column in columns:
-        run = house.world.run(column, run_id=f"run-{column}")
-        house.world.control_plane.schedule(run.model_copy(update={"table_name": "wide", "query_digests": ()}))
+    columns = house.schedule_on_one_table(3)
     house.worker.work(once=True)
     for column in columns:
         house.world.control_plane.request_rollback(RunId(f"run-{column}"), "too slow")

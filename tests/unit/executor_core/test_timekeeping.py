@@ -1,14 +1,15 @@
 """Whoever sets the wall clock, forth or back: a run waits as long as it would have, and comes to the same end."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from tests.unit.executor_core.engine_world import SHORT
 from tests.unit.executor_core.facts import INDEX, after, seconds, state, window
 from tests.unit.executor_core.stubs import StandingClock, Unused
+from tests.unit.executor_core.workers_clock import WorkersClock
 
-from executor_adapters.memory import FakeClock, FakeWorld
+from executor_adapters.memory import FakeWorld
 from executor_core.carrying import Carried, Finished, Waiting
 from executor_core.engine import Engine
 from executor_core.kill_switch import KillSwitchReading
@@ -17,23 +18,6 @@ from executor_core.model import WorkerId
 from executor_core.timekeeping import keep_time
 
 DAY = timedelta(days=1)
-
-
-class WorkersClock:
-    """The clock of the worker's computer: it runs as the world's does, and somebody may set it."""
-
-    def __init__(self, worlds: FakeClock) -> None:
-        self._worlds = worlds
-        self.wrong_by = timedelta()
-
-    def now(self) -> datetime:
-        return self._worlds.now() + self.wrong_by
-
-    def monotonic(self) -> timedelta:
-        return self._worlds.monotonic()
-
-    def wait(self, duration: timedelta) -> None:
-        self._worlds.wait(duration)
 
 
 def length_of_a_run(disturbed: Phase | None = None, *set_by: timedelta) -> timedelta:

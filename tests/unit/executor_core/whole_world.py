@@ -8,9 +8,11 @@ any worker makes of the target, and remembers what must never be.
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any
+
+from tests.unit.executor_core.workers_clock import WorkersClock
 
 from executor_adapters.memory import FakeClock, FakeControlPlane, FakeDatabase, FakeWorld, MemoryJournal
 from executor_core.carrying import Finished, NotClaimed, Ports, Rules, Step, Waiting
@@ -83,22 +85,12 @@ class LenientControlPlane(FakeControlPlane):
         self._update(run_id, status=ExecutionStatus(body["status"]))
 
 
-class Computer:
+class Computer(WorkersClock):
     """A state directory, and a wall clock that may be set."""
 
     def __init__(self, world: FakeWorld) -> None:
-        self._clock = world.clock
+        super().__init__(world.clock)
         self.journal = MemoryJournal()
-        self.wrong_by = timedelta()
-
-    def now(self) -> datetime:
-        return self._clock.now() + self.wrong_by
-
-    def monotonic(self) -> timedelta:
-        return self._clock.monotonic()
-
-    def wait(self, duration: timedelta) -> None:
-        self._clock.wait(duration)
 
 
 @dataclass
