@@ -31,13 +31,13 @@ CREATE TABLE test_orders (
 ) ENGINE=InnoDB
 """
 HELPED = "SELECT id, status FROM test_orders WHERE customer_id = {n}"
-MISLED = "SELECT id, note FROM test_orders WHERE tenant = 3 ORDER BY order_date LIMIT 5"
+MISLED = "SELECT id, note FROM test_orders WHERE tenant = 3 ORDER BY order_date LIMIT 1"
 
 
 def create(database: Any, *, rows: int = ROWS) -> None:
     """Create ``test_orders``: customers spread evenly; the newest rows are all the busy tenant's."""
     database.execute(TABLE)
-    busy = rows - rows // 20
+    busy = rows - rows // 40
     database.execute(
         "INSERT INTO test_orders (customer_id, status, order_date, tenant, place, note) "
         "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 199) "
