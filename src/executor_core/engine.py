@@ -137,14 +137,27 @@ class Engine:
         if not self._build_ended(carried):
             return False
         try:
-            if carried.tenure is not None and self._may_write(carried):
-                self._deliver(carried)
-                self._ports.control_plane.release(carried.tenure.lease.claim)
-        except ExecutorError as error:
-            self._effects.tell(carried, "lease.release_failed", error=str(error))
+            self._hand_back(carried)
         finally:
             self._forget(carried)
         return True
+
+    def _hand_back(self, carried: Carried) -> None:
+        """Tell what can be told and give the right to act away, so that nobody waits for the lease to end.
+
+        It is gone here whatever the control plane answers: where it did not hear of it, the lease ends by itself.
+        """
+        tenure = carried.tenure
+        if tenure is None or not self._may_write(carried):
+            return
+        try:
+            self._deliver(carried)
+            if self._ports.lease_keeper is not None:
+                self._ports.lease_keeper.let_go(tenure)
+            tenure.lose(f"the run {carried.state.run_id} was handed back")
+            self._ports.control_plane.release(tenure.lease.claim)
+        except ExecutorError as error:
+            self._effects.tell(carried, "lease.release_failed", error=str(error))
 
     def _forget(self, carried: Carried) -> None:
         """Let the run out of this process's hands, and its lease."""
@@ -268,13 +281,19 @@ class Engine:
         return told
 
     def _finish(self, carried: Carried, *, told: bool) -> Step:
-        """Give the last words a little time; then finish, and leave the rest to the next start."""
+        """Give the last words a little time; then finish, and leave the rest to the next start.
+
+        A run whose end was told in full is handed back: somebody may want its index to be taken back at once.
+        """
         monotonic = self._ports.clock.monotonic()
         if carried.last_word_until is None:
             carried.last_word_until = monotonic + LAST_WORD_PATIENCE
             self._effects.tell(carried, "run.finished", status=carried.state.status, message=carried.state.message)
         if told or monotonic >= carried.last_word_until:
-            return self._finished(carried.state)
+            finished = self._finished(carried.state)
+            if not finished.undelivered and not finished.refused:
+                self._hand_back(carried)
+            return finished
         retry = min(carried.delivery.not_before, carried.last_word_until) - monotonic
         return self._waiting(carried, self._ports.clock.now() + max(retry, timedelta(0)))
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from executor_adapters.memory import Cost, FakeControlPlane, FakeWorld, MemoryJo
 from executor_core.carrying import Finished, Interrupted, NotClaimed, Rules, Waiting
 from executor_core.delivery import Flushed
 from executor_core.engine import Engine
-from executor_core.errors import CheckpointUnusable, LeaseLost, OutcomeUnknown, Refused, Unavailable
+from executor_core.errors import CheckpointUnusable, ExecutorError, LeaseLost, OutcomeUnknown, Refused, Unavailable
 from executor_core.evidence import Evidence
 from executor_core.kill_switch import KillSwitchReading
 from executor_core.lease import Claim
@@ -877,6 +878,58 @@ def test_a_lease_that_cannot_be_handed_back_does_not_matter(error: Unavailable |
         world.control_plane.fail("release", error)
     assert process.engine.leave(run)
     assert isinstance(Process(world, "worker-2", rules=SHORT).engine.advance(run), NotClaimed) is (error is not None)
+
+
+def test_a_run_that_has_ended_is_handed_back() -> None:
+    world = FakeWorld()
+    world.control_plane = FakeControlPlane(world.clock, lease=timedelta(hours=1))
+    run = world.run("customer_id")
+    process, keeper = kept_process(world)
+    process.carry(run, until=entered("watching"))
+    ((tenure, _),) = keeper.kept.items()
+    order: list[str] = []
+
+    def handed_back() -> None:
+        order.append("lease")
+        assert keeper.kept == {}  # no renewal may come after it
+        with pytest.raises(LeaseLost):  # nor may anything be done under it
+            tenure.check(world.clock.monotonic())
+
+    for kind in ("status", "audit", "rollback"):
+        world.control_plane.on(kind, partial(order.append, kind))
+    world.control_plane.on("release", handed_back)
+    step = process.carry(run)
+    assert isinstance(step, Finished)
+    assert (step.undelivered, step.refused) == (0, 0)
+    assert order[-1] == "lease"
+    assert order.count("lease") == 1
+    world.control_plane.request_rollback(RunId(run.id), "orders got slow")
+    newer = world.control_plane.claim_rollback(RunId(run.id), WorkerId("worker-2"))
+    assert (newer.fencing_token or 0) > (tenure.lease.claim.fencing_token or 0)
+
+
+def test_an_end_stands_though_the_lease_could_not_be_handed_back() -> None:
+    world = FakeWorld()
+    run = world.run("customer_id")
+    world.control_plane.fail("release", Unavailable("HTTP 503"))
+    assert end(Process(world, rules=SHORT).carry(run)) == (ExecutionStatus.COMPLETED, None)
+    assert "lease.release_failed" in world.observer.names
+    world.control_plane.request_rollback(RunId(run.id), "orders got slow")
+    with pytest.raises(Refused):
+        world.control_plane.claim_rollback(RunId(run.id), WorkerId("worker-2"))
+
+
+@pytest.mark.parametrize("error", [Unavailable("HTTP 503"), Refused("too large", number=413)], ids=["late", "never"])
+def test_a_run_whose_end_was_not_told_in_full_is_not_handed_back(error: ExecutorError) -> None:
+    world = FakeWorld()
+    run = world.run("customer_id")
+    process = Process(world, rules=SHORT)
+    process.carry(run, until=entered("watching"))
+    world.control_plane.fail("audit", error)
+    world.control_plane.on("release", lambda: pytest.fail("the run was handed back"))
+    assert isinstance(process.carry(run), Finished)
+    world.control_plane.faults.heal()
+    assert process.engine.deliver_backlog().undelivered == 0
 
 
 def test_a_run_whose_authority_is_gone_is_left_without_a_word() -> None:

@@ -189,6 +189,25 @@ class LeasingControlPlaneContract(ControlPlaneContract):
         asked.release(newer)
         assert asked.claim_rollback(RUN, ONE).worker_id == ONE
 
+    def test_a_run_that_was_handed_back_when_it_ended_is_another_s_to_take_back_at_once(
+        self, plane: ControlPlane, bench: LeasingControlPlaneBench
+    ) -> None:
+        carried = plane.claim(RUN, ONE)
+        plane.deliver(a_status("k:1"), carried)
+        plane.deliver(a_status("k:2", status="completed"), carried)
+        bench.request_rollback(RUN, "orders got slow")
+        with pytest.raises(Refused) as error:
+            plane.claim_rollback(RUN, TWO)
+        assert error.value.number == 409
+        plane.release(carried)
+        newer = plane.claim_rollback(RUN, TWO)
+        assert (carried.fencing_token or 0) < (newer.fencing_token or 0)
+        with pytest.raises(LeaseLost):
+            plane.deliver(a_status("k:3", status="failed"), carried)
+        assert bench.status(RUN) == "completed"
+        plane.deliver(an_audit_entry("k:4"), carried)
+        assert len(bench.audit(RUN)) == 1
+
     def test_one_that_nobody_asks_for_any_more_can_not_be_claimed(self, asked: ControlPlane) -> None:
         asked.deliver(a_rollback("k:3", status="failed", rollback_type="manual"), None)
         with pytest.raises(Refused) as error:
