@@ -32,7 +32,7 @@ POLL = timedelta(seconds=5)
 TURN = timedelta(milliseconds=500)
 """The longest time for which the loop waits, so that a signal and an ended step are noticed."""
 REST = timedelta(seconds=30)
-"""How long a run that did not come to its end here is left alone."""
+"""How long a run is left alone that did not come to its end here, or whose end was not told in full."""
 MOST_LISTED = 1000
 """No more runs than this are asked for at once."""
 LONGEST_PAUSE = timedelta(minutes=1)
@@ -291,7 +291,7 @@ class Worker:
             return False
         if isinstance(step, NotClaimed) and step.patience is not None:
             self._pressure.failed(self._clock.monotonic(), step.patience)
-        if not isinstance(step, Finished):
+        if not isinstance(step, Finished) or step.undelivered or step.refused:
             self._resting[job.run.id] = self._clock.monotonic() + REST
         self._ended(job.run, step)
         return True

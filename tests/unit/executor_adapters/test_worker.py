@@ -12,7 +12,7 @@ from executor_adapters.memory import FakeDatabase, FakeWorld
 from executor_adapters.worker import LONGEST_PAUSE, POLL, REST, End, Worker
 from executor_core.carrying import Finished, Interrupted, NotClaimed, Rules, Step, Waiting
 from executor_core.engine import Engine
-from executor_core.errors import CheckpointUnusable, InvalidInput, Refused, Unavailable
+from executor_core.errors import CheckpointUnusable, ExecutorError, InvalidInput, Refused, Unavailable
 from executor_core.model import ExecutionRun, ExecutionStatus, RunId, WorkerId
 from executor_core.pacing import Pacing
 
@@ -177,6 +177,23 @@ def test_runs_that_rest_do_not_hide_those_behind_them() -> None:
     house.engine.break_on["run-0"] = house.engine.break_on["run-1"] = InvalidInput("not configured")
     house.worker.work(once=True)
     assert isinstance(house.ends["run-2"], Finished)
+
+
+@pytest.mark.parametrize("error", [Refused("no such status", number=422), Unavailable("HTTP 503")])
+def test_a_run_whose_end_can_not_be_told_is_taken_up_now_and_then(error: ExecutorError) -> None:
+    """The control plane goes on listing it as one that may be claimed."""
+    house = House()
+    house.schedule(1)
+    house.world.control_plane.fail("status", error)
+    clock, ends = house.world.clock, list[timedelta]()
+
+    def ended(_run: ExecutionRun, _end: End) -> None:
+        ends.append(clock.monotonic())
+        if len(ends) == 4:
+            clock.interrupt()
+
+    Worker(engine=house.engine, control_plane=house.world.control_plane, clock=clock, ended=ended).work()
+    assert all(later - earlier >= REST for earlier, later in pairwise(ends))
 
 
 def test_a_run_that_was_not_claimed_is_tried_again_later() -> None:
