@@ -17,11 +17,14 @@ from executor_core.forecast import Forecast, forecast
 from executor_core.index_definition import IndexDefinition
 from executor_core.lifecycle import Phase
 from executor_core.model import ExecutionRun, ExecutionStatus, FailReason, RunId
+from executor_core.pacing import Pacing
 from executor_core.ports import TargetDatabase
 from executor_core.preflight import obstacle, preflight
 from executor_core.reconciliation import Authority, Next, next_step, what_is_there
 from executor_core.scope import index_in_scope, schema_in_scope
 from executor_core.target import TargetFacts
+
+USUAL_PACING = Pacing()
 
 
 class Outlook(StrEnum):
@@ -114,9 +117,10 @@ def plan_run(
     target: TargetDatabase,
     *,
     exposure: Exposure = Exposure.STAGED,
+    pacing: Pacing = USUAL_PACING,
     waived: frozenset[str] = frozenset(),
 ) -> ChangePlan:
-    """Look at `target`, without touching it, and return what `run` would do there.
+    """Look at `target`, without touching it, and return what `run` would do there under the limits of `pacing`.
 
     Raises `Unavailable` or `Refused` when it can't be looked at.
     """
@@ -133,7 +137,14 @@ def plan_run(
     watched = target.choose_digests(index, run.query_digests)
     known = frozenset(digest.key.digest.casefold() for digest in watched)
     return plan_change(
-        run, index, facts, schema_name=schema_name, known_digests=known, exposure=exposure, waived=waived
+        run,
+        index,
+        facts,
+        schema_name=schema_name,
+        known_digests=known,
+        exposure=exposure,
+        pacing=pacing,
+        waived=waived,
     )
 
 
@@ -145,6 +156,7 @@ def plan_change(
     schema_name: str,
     known_digests: frozenset[str] | None = None,
     exposure: Exposure = Exposure.STAGED,
+    pacing: Pacing = USUAL_PACING,
     waived: frozenset[str] = frozenset(),
 ) -> ChangePlan:
     """Return what `run`, which asks for `index`, would do where things are as `facts` say.
@@ -153,7 +165,7 @@ def plan_change(
     counted, in lower case, where that was looked up. The kill switch and the claim are not foreseen.
     """
     run_id = RunId(run.id)
-    findings = preflight(Case(facts=facts, index=index, run_id=run_id, exposure=exposure))
+    findings = preflight(Case(facts=facts, index=index, run_id=run_id, exposure=exposure, pacing=pacing))
     begun = next_step(Phase.CHECKING, what_is_there(facts, index, run_id), Authority.GRANTED) is Next.TAKE_OVER
     blocking = None if begun else obstacle(findings)
     hidden, flavor = is_hidden(exposure, facts), facts.server.flavor

@@ -100,7 +100,8 @@ class Effects:
         facts = carried.sight.target
         if facts is None:
             raise AssertionError("checks are made of what was seen")
-        return Case(facts=facts, index=carried.index, run_id=carried.state.run_id, exposure=self.rules.exposure)
+        run_id, rules = carried.state.run_id, self.rules
+        return Case(facts=facts, index=carried.index, run_id=run_id, exposure=rules.exposure, pacing=rules.pacing)
 
     # --- looks -------------------------------------------------------------------------------------------------------
 

@@ -1,12 +1,13 @@
 """What a check looks at and what it finds: a case, a finding with its severity, and the check itself as a value."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from executor_core.exposure import Exposure
 from executor_core.index_definition import IndexDefinition, KeyPart
 from executor_core.model import RunId
+from executor_core.pacing import Pacing
 from executor_core.surroundings import UNSEEN, Surroundings
 from executor_core.target import ColumnFacts, TableFacts, TargetFacts
 
@@ -44,6 +45,7 @@ class Case:
     index: IndexDefinition
     run_id: RunId
     exposure: Exposure = Exposure.STAGED
+    pacing: Pacing = field(default_factory=Pacing)
 
     @property
     def table(self) -> TableFacts | None:

@@ -1,11 +1,13 @@
-"""What a build may cost while it runs, and why one that costs more, or clearly would, is given up.
+"""What a build may cost, and why one that costs more, or clearly would, is given up; foreseen already before it.
 
 How full the server's disks are is not among it: no server tells.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from executor_core.finding import Case
 from executor_core.forecast import forecast
 from executor_core.index_definition import IndexDefinition
 from executor_core.pacing import Pacing
@@ -36,6 +38,37 @@ def leeway(facts: TargetFacts, index: IndexDefinition) -> Leeway:
         log_bytes=around.online_log_bytes,
         entry_bytes=0.0 if expected is None else expected.entry_bytes,
     )
+
+
+# --- before a build --------------------------------------------------------------------------------------------------
+
+
+def build_is_short_enough(case: Case) -> Iterator[str]:
+    """A build that takes longer than its limit is given up, and all its work is lost."""
+    if foreseen := _expected_beyond(case, case.pacing.build_limit):
+        yield f"{foreseen}: raise the build limit, or begin when the server has less to do"
+
+
+def replicas_are_behind_for_less(case: Case) -> Iterator[str]:
+    """A build that would leave replicas behind for longer than they may be is given up, and all its work is lost."""
+    foreseen = _expected_beyond(case, case.pacing.replica_lag_limit)
+    if foreseen and leeway(case.facts, case.index).replicated:
+        yield (
+            f"{foreseen}, since replicas build after it: raise the replica lag limit, or add the index by hand, "
+            "server by server"
+        )
+
+
+def _expected_beyond(case: Case, limit: timedelta | None) -> str | None:
+    """Say that a build is expected to take longer than `limit`, where it is."""
+    expected = forecast(case.facts, case.index)
+    if expected is None or limit is None or expected.build_time <= limit:
+        return None
+    about = timedelta(seconds=round(expected.build_time.total_seconds()))
+    return f"the build is expected to take {about} or so, and is given up after {limit}"
+
+
+# --- while it runs ---------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ or warns: only what is known to be wrong blocks.
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from executor_core import index_checks, server_checks, table_checks, traffic_checks
+from executor_core import index_checks, limits, server_checks, table_checks, traffic_checks
 from executor_core.errors import InvalidInput
 from executor_core.finding import Case, Check, Finding, Severity
 from executor_core.lifecycle import Phase
@@ -48,6 +48,8 @@ CHECKS: Mapping[Phase, tuple[Check, ...]] = MappingProxyType(
             Check("compressed", Severity.WARNING, table_checks.table_is_not_compressed),
             Check("group_replication", Severity.WARNING, server_checks.group_members_agree),
             Check("replicas", Severity.WARNING, server_checks.replicas_keep_up),
+            Check("replica_lag_limit", Severity.WARNING, limits.replicas_are_behind_for_less),
+            Check("build_limit", Severity.WARNING, limits.build_is_short_enough),
             Check("digests_lost", Severity.WARNING, server_checks.digests_have_room),
             Check("prepared_statements", Severity.WARNING, server_checks.statements_are_counted),
             Check("long_transactions", Severity.WARNING, traffic_checks.transactions_are_short),

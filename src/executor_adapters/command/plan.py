@@ -23,11 +23,11 @@ def plan(arguments: argparse.Namespace, settings: Settings) -> int:
     The control plane is not asked, nothing is claimed, stored or changed. Raises `InvalidInput` for anything that is
     wrong with the call or its settings, a database that can't be looked at included.
     """
-    asked = read_run(arguments.run)
+    asked, pacing = read_run(arguments.run), settings.pacing()
     with targets_of(settings) as targets:
         target = targets(ConnectionId(asked.connection_id))
         try:
-            planned = plan_run(asked, target, exposure=settings.exposure, waived=settings.waive)
+            planned = plan_run(asked, target, exposure=settings.exposure, pacing=pacing, waived=settings.waive)
         except (Unavailable, Refused) as error:
             raise InvalidInput(str(error)) from None
     if arguments.json:

@@ -1112,6 +1112,16 @@ def test_warnings_are_audited_and_those_that_are_waived_as_such() -> None:
     ]
 
 
+def test_a_limit_that_the_forecast_breaks_is_told_and_the_build_is_tried_all_the_same() -> None:
+    world = FakeWorld()
+    world.server.around = replace(world.server.around, arithmetic=timedelta(milliseconds=300))
+    rules = replace(SHORT, pacing=replace(SHORT.pacing, build_limit=world.server.build_time * 1.2))
+    step = Process(world, rules=rules).carry(world.run("customer_id"))
+    assert end(step) == (ExecutionStatus.COMPLETED, None)
+    (warning,) = warnings_of(world)
+    assert warning["code"] == "build_limit"
+
+
 def test_what_is_expected_of_a_build_is_audited_before_it() -> None:
     world = FakeWorld()
     Process(world, rules=SHORT).carry(world.run("customer_id"))

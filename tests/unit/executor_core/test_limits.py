@@ -1,15 +1,34 @@
-"""What a build may cost while it runs."""
+"""What a build may cost, foreseen and while it runs."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.unit.executor_core.facts import INDEX, NOON, after, seconds, target
+from tests.unit.executor_core.facts import (
+    INDEX,
+    NOON,
+    after,
+    case,
+    seconds,
+    surrounded,
+    target,
+    without_table,
+)
 
+from executor_core.finding import Case, Look, Severity
 from executor_core.forecast import forecast
-from executor_core.limits import Course, Leeway, broken_limit, leeway
+from executor_core.limits import (
+    Course,
+    Leeway,
+    broken_limit,
+    build_is_short_enough,
+    leeway,
+    replicas_are_behind_for_less,
+)
 from executor_core.metrics import Snapshot
 from executor_core.pacing import Pacing
+from executor_core.preflight import preflight
 from executor_core.progress import Progress
 from executor_core.strain import Strain
 from executor_core.surroundings import UNSEEN, Cluster, Surroundings
@@ -106,3 +125,55 @@ def test_what_the_log_holds_is_the_servers_word_and_what_a_row_takes_of_it_the_f
     assert expected is not None
     assert leeway(facts, INDEX) == Leeway(log_bytes=1000, entry_bytes=expected.entry_bytes)
     assert leeway(replace(facts, table=None), INDEX) == Leeway(log_bytes=1000)
+
+
+# --- before a build --------------------------------------------------------------------------------------------------
+
+LARGE = target(rows=100_000_000, data_bytes=15_000_000_000)
+HALF_AN_HOUR = Pacing(build_limit=seconds(1800), replica_lag_limit=seconds(1800))
+
+
+def beyond(limit: str) -> str:
+    """The code and the sentence of what is foreseen of one of the limits."""
+    facts, pacing = surrounded(LARGE, replicas=1), Pacing(**{limit: seconds(1)})  # type: ignore[arg-type]
+    (finding,) = [found for found in preflight(case(facts, pacing=pacing)) if found.code == limit]
+    assert finding.severity is Severity.WARNING
+    return finding.sentence
+
+
+def test_a_build_that_is_expected_to_take_too_long_is_told_before_it() -> None:
+    expected = forecast(LARGE, INDEX)
+    assert expected is not None
+    about = timedelta(seconds=round(expected.build_time.total_seconds()))
+    assert beyond("build_limit").startswith(
+        f"the build is expected to take {about} or so, and is given up after 0:00:01: raise the build limit"
+    )
+    assert beyond("replica_lag_limit").startswith(
+        f"the build is expected to take {about} or so, and is given up after 0:00:01, since replicas build after it: "
+    )
+
+
+@pytest.mark.parametrize("look", [build_is_short_enough, replicas_are_behind_for_less])
+@pytest.mark.parametrize("shorter", [timedelta(0), timedelta(microseconds=1)])
+def test_a_build_may_be_expected_to_take_as_long_as_its_limit(look: Look, shorter: timedelta) -> None:
+    facts = surrounded(LARGE, cluster=Cluster.GROUP_REPLICATION)
+    expected = forecast(facts, INDEX)
+    assert expected is not None
+    limit = expected.build_time - shorter
+    found = list(look(case(facts, pacing=Pacing(build_limit=limit, replica_lag_limit=limit))))
+    assert len(found) == (1 if shorter else 0)
+
+
+@pytest.mark.parametrize(
+    ("look", "fine"),
+    [
+        (build_is_short_enough, case(surrounded(LARGE), pacing=Pacing())),
+        (build_is_short_enough, case(surrounded(target()), pacing=HALF_AN_HOUR)),
+        (build_is_short_enough, case(without_table(), pacing=HALF_AN_HOUR)),
+        (replicas_are_behind_for_less, case(surrounded(LARGE, replicas=1), pacing=Pacing())),
+        (replicas_are_behind_for_less, case(surrounded(target(), replicas=1), pacing=HALF_AN_HOUR)),
+        (replicas_are_behind_for_less, case(surrounded(LARGE), pacing=Pacing(replica_lag_limit=seconds(1)))),
+    ],
+)
+def test_what_breaks_no_limit_is_not_told(look: Look, fine: Case) -> None:
+    assert list(look(fine)) == []

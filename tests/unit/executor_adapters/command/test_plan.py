@@ -121,6 +121,11 @@ def test_warnings_are_waived_by_name(world: FakeWorld, tmp_path: Path, capsys: S
     assert "--waive (EXECUTOR_WAIVE): 'read_only' is no warning" in capsys.readouterr().err
 
 
+def test_limits_that_the_forecast_breaks_are_told(world: FakeWorld, tmp_path: Path, capsys: Shown) -> None:
+    assert call(world, tmp_path, "--build-limit", "100ms") == 0
+    assert "  warning build_limit: the build is expected to take " in capsys.readouterr().out
+
+
 def test_a_database_that_does_not_let_us_look_is_a_wrong_call(world: FakeWorld, tmp_path: Path, capsys: Shown) -> None:
     world.database.fail("inspect", Refused("the account may not"))
     assert call(world, tmp_path) == 2
