@@ -120,11 +120,6 @@ class Reference:
         records: list[dict[str, Any]] = self._read(f"/api/executions/{run_id}/rollbacks")
         return records
 
-    def end_lease(self, run_id: str) -> None:
-        token = self._read(f"/api/executions/{run_id}/claims")[-1]["fencing_token"]
-        answer = self._client.delete(f"/api/executions/{run_id}/lease", headers={"X-Fencing-Token": str(token)})
-        assert answer.status_code == 204, answer.text
-
     def request_rollback(self, run_id: str, reason: str) -> None:
         answer = self._client.post(f"/api/executions/{run_id}/rollback-requests", json={"reason": reason})
         assert answer.status_code == 202, answer.text

@@ -161,7 +161,6 @@ def test_a_worker_takes_back_what_somebody_asked_for_at_the_control_plane(
     bench: Bench, tmp_path: Path, *, elsewhere: bool
 ) -> None:
     assert isinstance(bench.api, Reference)
-    bench.api.end_lease(bench.run.id)  # of the worker that carried the run: it is gone
     bench.api.request_rollback(bench.run.id, "customers complain")
     options = ("--state-dir", str(tmp_path / "elsewhere")) if elsewhere else ()
     bench.api.kill(active=True)
