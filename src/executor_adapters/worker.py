@@ -32,7 +32,7 @@ POLL = timedelta(seconds=5)
 TURN = timedelta(milliseconds=500)
 """The longest time for which the loop waits, so that a signal and an ended step are noticed."""
 REST = timedelta(seconds=30)
-"""How long a run is left alone that did not come to its end here, or whose end was not told in full."""
+"""How long a run is left alone that left our hands: a control plane may go on listing it, ended or not."""
 MOST_LISTED = 1000
 """No more runs than this are asked for at once."""
 LONGEST_PAUSE = timedelta(minutes=1)
@@ -60,6 +60,11 @@ class _Job:
     carrier: Carrier
     begun: bool = False
     leaving: str | None = None
+
+    @property
+    def asked(self) -> tuple[str, type[Carrier]]:
+        """What is asked for, however often it is listed: the run to be carried, or its index to be taken back."""
+        return self.run.id, type(self.carrier)
 
 
 class _Pressure:
@@ -108,7 +113,7 @@ class Worker:
         self._order = itertools.count()
         self._queue: list[tuple[timedelta, int, _Job]] = []
         self._working: dict[Future[End | timedelta], _Job] = {}
-        self._resting: dict[str, timedelta] = {}
+        self._resting: dict[tuple[str, type[Carrier]], timedelta] = {}
         self._share = max(1, threads // SHARE)
         self._busy: Counter[str] = Counter()
         self._held_up: defaultdict[str, deque[_Job]] = defaultdict(deque)
@@ -170,7 +175,7 @@ class Worker:
     def _take(self, *, first: bool) -> int | None:
         """Queue the runs that the control plane lists and that are not carried yet; return how many, if it told."""
         now = self._clock.monotonic()
-        self._resting = {run_id: until for run_id, until in self._resting.items() if until > now}
+        self._resting = {asked: until for asked, until in self._resting.items() if until > now}
         try:
             # Those that rest stand in the list too, and must not hide what comes after them.
             runs = self._control_plane.scheduled_runs(min(MOST_LISTED, self._runs_at_once + len(self._resting)))
@@ -181,8 +186,9 @@ class Worker:
             self._pressure.failed(now, error.retry_after if isinstance(error, Unavailable) else None)
             return None
         listed = [*self._requested(now), *(_Job(run, self._engine) for run in runs)]
-        known = self._resting.keys() | {job.run.id for job in self._jobs()}
-        new = [job for job in listed if job.run.id not in known][: self._runs_at_once - self._carried()]
+        carried = {job.run.id for job in self._jobs()}
+        new = [job for job in listed if job.run.id not in carried and job.asked not in self._resting]
+        new = new[: self._runs_at_once - self._carried()]
         for job in new:
             self._put(job, now)
         return len(new)
@@ -291,7 +297,6 @@ class Worker:
             return False
         if isinstance(step, NotClaimed) and step.patience is not None:
             self._pressure.failed(self._clock.monotonic(), step.patience)
-        if not isinstance(step, Finished) or step.undelivered or step.refused:
-            self._resting[job.run.id] = self._clock.monotonic() + REST
+        self._resting[job.asked] = self._clock.monotonic() + REST
         self._ended(job.run, step)
         return True

@@ -196,6 +196,17 @@ def test_a_run_whose_end_can_not_be_told_is_taken_up_now_and_then(error: Executo
     assert all(later - earlier >= REST for earlier, later in pairwise(ends))
 
 
+def test_a_run_that_is_listed_after_its_end_is_not_taken_up_at_full_speed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A control plane may answer from a cache, or forget to mark it."""
+    house = House()
+    house.schedule(1)
+    listed = house.world.control_plane.scheduled_runs(10)
+    monkeypatch.setattr(house.world.control_plane, "scheduled_runs", lambda _limit: listed)
+    house.worker.work(once=True)
+    assert list(house.ends) == ["run-0"]
+    assert isinstance(house.ends["run-0"], Finished)
+
+
 def test_a_run_that_was_not_claimed_is_tried_again_later() -> None:
     house = House()
     house.schedule(1)
