@@ -224,12 +224,13 @@ def test_tc07_verification_fail_and_rollback_fail(trial: Trial) -> None:
     trial.database.execute(f"GRANT SELECT ON performance_schema.* TO {user}@'%%'", ())
     trial.command.mysql_url = trial.database.url.replace("//root@", f"//{user}:pw@")
     revoke = f"REVOKE ALTER, INDEX ON {trial.database.name}.* FROM {user}@'%%'"
-    trial.api.when_audited(run.id, "index_added", lambda: trial.database.execute(revoke, ()))
+    trial.api.when_audited(run.id, "index_published", lambda: trial.database.execute(revoke, ()))
     try:
         ended = trial.command.run(run, baseline_window="5s", after_window="10s")
     finally:
         trial.database.execute(f"DROP USER {user}@'%%'", ())
     check(ended, 4, "failed", "execution_error")
+    assert ended.result["verification"]["status"] == "failed"
     assert trial.indexes() == BEFORE | {"idx_tc07_fail"}
     assert trial.api.statuses(run.id) == ["running", "failed"]
     (record,) = trial.api.rollbacks(run.id)

@@ -257,10 +257,11 @@ def third_party(database: Any, statement: str) -> threading.Thread:
 def test_a_transaction_that_is_open_at_the_start_costs_the_application_next_to_nothing(target, database):
     with Application(database) as application, transaction_of(database, BLOCKED_S):
         reports = built_at_last(target, database)
-    assert reports[0].outcome is BuildOutcome.BUSY
-    assert sum(report.lost_at_commit for report in reports) <= 1  # one that the machine held up at its start looks so
-    assert len(reports) > 2
-    assert reports[-1].outcome is BuildOutcome.DONE
+    *busy, done = reports
+    assert busy
+    assert done.outcome is BuildOutcome.DONE
+    # One that the machine held up on its way to the lock looks as if it had worked.
+    assert sum(report.lost_at_commit for report in busy) <= len(busy) // 3
     assert application.longest_s < BOUND_S
     assert application.errors == []
     assert indexes(database) == {"PRIMARY", "ix_note"}
