@@ -27,7 +27,7 @@ _QUIET = (
     "--no-first-run",
 )
 
-_PATIENCE_S = 20
+_PATIENCE_S = 60
 _GRAVE = ("WARNING", "SEVERE")
 
 

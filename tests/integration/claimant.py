@@ -6,17 +6,20 @@ It claims each run that is listed, in an order of its own, and prints those that
 import json
 import random
 import sys
+from datetime import timedelta
 
 from executor_adapters.saas.control_plane import HttpControlPlane
 from executor_core.errors import Refused, Unavailable
 from executor_core.model import RunId, WorkerId
 
 MOST = 1000
+PATIENCE = timedelta(minutes=2)
+"""The server has all of them to answer."""
 
 
 def main(base_url: str, name: str, seed: str) -> None:
     """Claim, and say what was got."""
-    control_plane = HttpControlPlane(base_url, None)
+    control_plane = HttpControlPlane(base_url, None, timeout=PATIENCE)
     wanted = [run.id for run in control_plane.scheduled_runs(MOST)]
     random.Random(int(seed)).shuffle(wanted)
     got: dict[str, int | None] = {}

@@ -68,10 +68,13 @@ class Database:
         return self.server.connect(self.name)
 
     def execute(self, sql: str, args: Sequence[object] | Mapping[str, object] | None = None) -> list[dict[str, Any]]:
-        """Run one statement on a connection of its own and return its rows."""
+        """Run one statement on a connection of its own and return its rows; the server has counted it by then."""
         with self.connect() as connection, connection.cursor() as cursor:
             cursor.execute(sql, args)
-            return list(cursor.fetchall())
+            rows = list(cursor.fetchall())
+            # A server files a statement after it has answered it, and takes the next command after that.
+            connection.ping(reconnect=False)
+            return rows
 
 
 def _connect(base_url: str, database: str | None) -> "pymysql.Connection[DictCursor]":

@@ -18,7 +18,9 @@ from executor_adapters.control_plane.server import ControlPlaneServer
 from executor_adapters.testing.six_calls import Call, SixCallsServer
 from executor_core.model import ExecutionRun
 
-LEASE = timedelta(seconds=3)
+LEASE = timedelta(minutes=1)
+SHORT_LEASE = timedelta(seconds=8)
+"""For those who wait for its end: whoever holds it may be held up for some seconds, and keeps it."""
 
 
 class SixCalls:
@@ -67,7 +69,7 @@ class Reference:
 
     def __init__(self, server: "ControlPlaneServer | Program") -> None:
         self.base_url = server.base_url
-        self._client = httpx.Client(base_url=server.base_url, timeout=10)
+        self._client = httpx.Client(base_url=server.base_url, timeout=60)
 
     def __enter__(self) -> "Reference":
         return self
@@ -156,7 +158,7 @@ class Program:
 
     def _ready(self) -> bool:
         try:
-            return httpx.get(f"{self.base_url}/readyz", timeout=5).is_success
+            return httpx.get(f"{self.base_url}/readyz", timeout=30).is_success
         except httpx.TransportError:
             return False
 

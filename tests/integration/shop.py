@@ -125,7 +125,7 @@ class Command:
 
     def start(self, run: ExecutionRun, **options: str) -> "subprocess.Popen[str]":
         """Start the command; the run goes in on standard input."""
-        short = {"baseline_window": "3s", "after_window": "3s", "extended_window": "0s", "api_timeout": "2s"}
+        short = {"baseline_window": "3s", "after_window": "3s", "extended_window": "0s", "api_timeout": "10s"}
         named = {**short, **self.options, **options}
         arguments = [part for name, value in named.items() for part in (f"--{name.replace('_', '-')}", value)]
         environment = {
@@ -134,7 +134,7 @@ class Command:
             "SAAS_API_URL": self.api_url,
             "EXECUTOR_STATE_DIR": str(self.state_dir),
             "EXECUTOR_KILL_SWITCH_INTERVAL": "1s",
-            "EXECUTOR_ROLLBACK_PATIENCE": "5s",
+            "EXECUTOR_ROLLBACK_PATIENCE": "30s",
         }
         process = subprocess.Popen(
             [sys.executable, "-m", "executor_adapters.command.main", "run", "-", "--json", *arguments],
@@ -157,7 +157,7 @@ class Command:
 
 def finish(process: "subprocess.Popen[str]") -> Ended:
     """Wait for the command; its output must be exactly one JSON object, or nothing."""
-    out, errors = process.communicate(timeout=240)
+    out, errors = process.communicate(timeout=600)
     return Ended(process.returncode, json.loads(out) if out.strip() else {}, errors)
 
 

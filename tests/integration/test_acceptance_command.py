@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from tests.integration.shop import wait_for
 from executor_adapters.acceptance.words import Language, Words
 from executor_adapters.command import acceptance as command
 from executor_adapters.command import main
-from executor_adapters.testing.six_calls import SixCallsServer
+from executor_adapters.testing.six_calls import Call, SixCallsServer
 
 pytestmark = [pytest.mark.integration, pytest.mark.mysql, pytest.mark.timeout(1200)]
 
@@ -162,10 +163,19 @@ def test_after_a_kill_the_next_one_clears_up_and_gives_back_what_it_set_aside(
     mysql_database.execute("INSERT INTO test_orders VALUES (1, 2)")
     with SixCallsServer(lease=command.LEASE) as api:
         options = ("--api-url", api.base_url, "--mysql-url", mysql_database.url, "--window", "2s")
+        switched, killed = threading.Event(), threading.Event()
+
+        def hold(call: Call) -> None:
+            if call.body == call.body | {"connection_id": "conn-002", "active": True}:
+                switched.set()
+                killed.wait(60)
+
+        api.on("set_kill_switch", hold)
         with started(*options, "--cases", "TC-02", out=tmp_path) as process:
-            wait_for(lambda: api._switches.connections.get("conn-002", False), "the switch is on", seconds=300)
+            assert switched.wait(300), (tmp_path / "progress").read_text()
             process.kill()
             process.wait()
+            killed.set()
         assert "test_orders_set_aside" in tables(mysql_database)
         ended = accept(*options, "--cases", "TC-02,TC-03", "--run-number", "2", out=tmp_path)
         assert ended.statuses == {"TC-02": "PASS", "TC-03": "PASS"}

@@ -28,7 +28,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 def test_what_killed_processes_had_stored_side_by_side_is_there(tmp_path: Path) -> None:
     names = ["one", "two", "three"]
     processes = [subprocess.Popen([sys.executable, "-c", PROGRAM, str(tmp_path), name]) for name in names]
-    assert [process.wait(60) for process in processes] == [-signal.SIGKILL] * 3
+    assert [process.wait(240) for process in processes] == [-signal.SIGKILL] * 3
     with closing(SqliteJournal(tmp_path)) as journal:
         for name in names:
             assert [message.key for message in journal.pending(name)] == [f"{name}:{n}" for n in range(20)]

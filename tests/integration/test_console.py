@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select, WebDriverWait
 from tests.integration.browser import DESK, PHONE, Browser, chromium
@@ -54,6 +55,7 @@ def base_url(tmp_path: Path, world: FakeWorld, browser: Browser) -> Iterator[str
     database = f"sqlite:///{tmp_path / 'control-plane.db'}"
     with ControlPlaneServer(database, tokens_file=tokens, clock=world.clock.now) as server:
         browser.driver.delete_all_cookies()
+        browser.driver.get("about:blank")  # the page of the test before may go on asking its server, which has ended
         browser.size(*DESK)
         browser.complaints()
         yield server.base_url
@@ -73,7 +75,13 @@ def fill(browser: Browser, **fields: str) -> None:
 def press(browser: Browser, label: str) -> None:
     """Click the one thing that is called so."""
     path = f"//*[self::button or self::summary or self::a][normalize-space()='{label}']"
-    browser.driver.find_element(By.XPATH, path).click()
+
+    def clicked(driver: Any) -> bool:
+        driver.find_element(By.XPATH, path).click()
+        return True
+
+    # A page that keeps itself up to date may put another element in its place meanwhile.
+    WebDriverWait(browser.driver, PATIENCE_S, ignored_exceptions=[StaleElementReferenceException]).until(clicked)
 
 
 def await_text(browser: Browser, selector: str, text: str) -> None:
@@ -110,7 +118,7 @@ class WorkerInATest:
         def wait(duration: timedelta) -> None:
             state = world.journal.load(RunId(run.id))
             if state is not None and state.phase is Phase.WATCHING:
-                assert self.let_on.wait(PATIENCE_S)
+                assert self.let_on.wait(4 * PATIENCE_S)
             world.clock.wait_anyway(duration)
 
         def work() -> None:
@@ -128,7 +136,7 @@ class WorkerInATest:
 
     def __exit__(self, *_: object) -> None:
         self.let_on.set()
-        self.thread.join(PATIENCE_S)
+        self.thread.join(4 * PATIENCE_S)
         assert not self.thread.is_alive()
 
 

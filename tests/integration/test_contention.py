@@ -20,7 +20,7 @@ RUNS = 200
 SEED = int(os.environ.get("EXECUTOR_CRASH_SEED", "1"))
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_twenty_processes_claim_two_hundred_runs_and_each_is_had_once(tmp_path: Path) -> None:
     lease = timedelta(hours=1)
     with ControlPlaneServer(f"sqlite:///{tmp_path}/c.db", default_lease=lease) as server:
@@ -45,7 +45,7 @@ def test_twenty_processes_claim_two_hundred_runs_and_each_is_had_once(tmp_path: 
             )
             for n in range(PROCESSES)
         ]
-        got = [json.loads(rival.communicate(timeout=500)[0]) for rival in rivals]
+        got = [json.loads(rival.communicate(timeout=1000)[0]) for rival in rivals]
         with httpx.Client(base_url=server.base_url, timeout=30) as client:
             holders = {
                 f"run-{number}": client.get(f"/api/executions/run-{number}").json()["claimed_by"]

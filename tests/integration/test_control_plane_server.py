@@ -26,9 +26,9 @@ def test_a_signal_ends_the_program_cleanly(tmp_path: Path, number: int) -> None:
     assert process.stdout is not None
     with process, process.stdout:
         base_url = process.stdout.readline().strip()
-        assert httpx.get(f"{base_url}/livez").status_code == 200
+        assert httpx.get(f"{base_url}/livez", timeout=60).status_code == 200
         process.send_signal(number)
-        assert process.wait(20) == 0
+        assert process.wait(120) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["c.db"]
 
 
@@ -39,11 +39,11 @@ def test_the_six_calls_run_as_a_program_of_their_own() -> None:
     with process, process.stdout:
         base_url = json.loads(process.stdout.readline())["base_url"]
         statuses = [
-            httpx.post(f"{base_url}/api/executions/r/claim", json={"worker_id": worker}).status_code
+            httpx.post(f"{base_url}/api/executions/r/claim", json={"worker_id": worker}, timeout=60).status_code
             for worker in ("w1", "w2")
         ]
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
+        assert process.wait(120) == 0
     assert statuses == [200, 409]
 
 
@@ -58,7 +58,7 @@ def test_of_twenty_workers_at_once_over_http_one_gets_the_run(tmp_path: Path) ->
         "query_digests": ["d"],
     }
     start = threading.Barrier(20)
-    with ControlPlaneServer(f"sqlite:///{tmp_path}/c.db") as server, httpx.Client(timeout=30) as client:
+    with ControlPlaneServer(f"sqlite:///{tmp_path}/c.db") as server, httpx.Client(timeout=120) as client:
         base = f"{server.base_url}/api/executions"
         assert client.post(base, json=run).status_code == 201
 

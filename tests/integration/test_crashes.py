@@ -11,7 +11,7 @@ from tests.integration.crash_stage import AT_ONCE, Moment, all_of, stage
 
 from executor_adapters.local_server import LocalServer
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
 KILLS = int(os.environ.get("EXECUTOR_CRASHES", "6"))
 SEED = int(os.environ.get("EXECUTOR_CRASH_SEED", "1"))
@@ -105,7 +105,7 @@ def roomy_server(mysql_server: Server) -> Iterator[Server]:
 
 
 @pytest.mark.mysql
-@pytest.mark.timeout(120 + 30 * KILLS)
+@pytest.mark.timeout(1200 + 30 * KILLS)
 def test_killed_at_any_moment(roomy_server: Server, tmp_path: Path) -> None:
     chance = random.Random(SEED)
 

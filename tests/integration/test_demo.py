@@ -12,7 +12,10 @@ from executor_adapters.demo.server import own_server
 from executor_adapters.demo.shop import ORDERS
 from executor_adapters.local_server import ServerNotFoundError
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
+
+EXTENDED_S = 900
+"""Each of the four windows may grow to a minute, and a slow machine fills the tables for another."""
 
 COMMAND = (sys.executable, "-m", "executor_adapters.command.main")
 
@@ -40,7 +43,7 @@ def test_keeps_the_helpful_index_and_takes_the_harmful_one_back(fixture, request
     server = request.getfixturevalue(fixture)
 
     process = demo("--mysql-url", server.base_url, "--window", "10s", "--json")
-    output, progress = process.communicate(timeout=240)
+    output, progress = process.communicate(timeout=EXTENDED_S)
 
     assert process.returncode == 0, progress
     account = json.loads(output)
@@ -78,7 +81,7 @@ def test_leaves_nothing_behind_when_a_signal_ends_it(number, moment, mysql_serve
         assert process.stderr is not None
         assert any(moment in line for line in process.stderr)
         process.send_signal(number)
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=240)
 
     assert (process.returncode, output) == (7, "")
     assert not schemas_left(mysql_server)
@@ -97,7 +100,7 @@ def test_starts_a_server_of_its_own_and_ends_it(mysql_server: object):
 
 def test_an_address_where_nobody_answers_is_told_in_one_line():
     process = demo("--mysql-url", "mysql://root@127.0.0.1:1/x")
-    output, progress = process.communicate(timeout=60)
+    output, progress = process.communicate(timeout=240)
 
     assert (process.returncode, output) == (4, "")
     assert progress.splitlines()[-1].startswith("executor: the MySQL server at 127.0.0.1:1 can't be reached")

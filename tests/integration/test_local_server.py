@@ -30,7 +30,7 @@ def query(server: LocalServer, sql: str) -> tuple[tuple[object, ...], ...]:
         return cursor.fetchall()
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 20) -> bool:
+def wait_for(condition: Callable[[], bool], seconds: float = 60) -> bool:
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.05)

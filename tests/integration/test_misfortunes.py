@@ -194,14 +194,16 @@ def test_transactions_that_can_t_be_seen_any_more_cost_the_index(mysql_server: S
 def test_an_online_log_that_is_too_small_leaves_nothing(mysql_server: Server, tmp_path: Path) -> None:
     if mysql_server.local is None:
         pytest.skip("the server is given by a URL, and its settings are not ours to change")
-    limit = "SET GLOBAL innodb_online_alter_log_max_size = {}"
-    with stage(mysql_server, tmp_path / "run", rows=40_000) as played, ExitStack() as limited, ExitStack() as held:
-        (before,) = played.database.execute("SELECT @@innodb_online_alter_log_max_size AS size")
-        played.database.execute(limit.format(65536))
-        limited.callback(played.database.execute, limit.format(before["size"]))
-        worker = build_held_at_its_end(played, held)
-        for value in range(4):  # writes while the statement waits for its commit go to the log
-            played.database.execute(f"UPDATE test_orders SET customer_id = customer_id + {value + 1} LIMIT 60000")
+    # The log is written in blocks of the one size, and holds what the other allows: some four thousand changes.
+    small = ["--innodb-sort-buffer-size=65536", "--innodb-online-alter-log-max-size=65536"]
+    columns = "customer_id, status, order_date, tenant, place, note"
+    with ExitStack() as opened, ExitStack() as held:
+        local = opened.enter_context(LocalServer(mysql_server.local.installation, flags=small))
+        server = Server(local.url().removesuffix("/"), local.kind, local.version, local)
+        played = opened.enter_context(stage(server, tmp_path / "run", rows=40_000))
+        for _ in range(2):
+            played.database.execute(f"INSERT INTO test_orders ({columns}) SELECT {columns} FROM test_orders")
+        worker = build_held_at_its_end(played, held, "UPDATE test_orders SET customer_id = customer_id + 1")
         held.close()
         ended = finish(worker)
         assert (ended.result["status"], ended.result["fail_reason"]) == ("failed", "execution_error")
@@ -285,7 +287,7 @@ def test_a_build_that_breaks_its_limit_leaves_nothing(server: Server, tmp_path: 
 @pytest.mark.mysql
 def test_a_kill_that_is_refused_is_answered_when_the_build_has_ended(mysql_server: Server, tmp_path: Path) -> None:
     """The statement is a dead worker's, of another account that this one may neither see whole nor end."""
-    with stage(mysql_server, tmp_path / "run", rows=40_000) as played, ExitStack() as made, ExitStack() as held:
+    with stage(mysql_server, tmp_path / "run") as played, ExitStack() as made, ExitStack() as held:
         finish_killed(build_held_at_its_end(played, held))
         user = f"u_{played.database.name[-12:]}"
         played.database.execute(f"CREATE USER {user}@'%%' IDENTIFIED BY 'pw'", ())

@@ -46,7 +46,7 @@ RIVALS = 6
 LOOKS = 3
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 30) -> Any:
+def wait_for(condition: Callable[[], Any], seconds: float = 90) -> Any:
     deadline = time.monotonic() + seconds
     while not (found := condition()) and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -316,6 +316,12 @@ def test_the_build_of_a_killed_process_ends_by_itself(target, database):
 
 
 def test_a_build_tells_its_progress_and_is_stopped_half_way(target, database):
+    def half_way() -> RunningChange | BuildReport | None:
+        change = target.running_change(INDEX)
+        under_way = change is not None and change.progress is not None and 0 < change.progress < 1
+        return change if under_way else target.build_report(INDEX)
+
+    outcome = None
     with database.connect() as connection, connection.cursor() as cursor:
         for _ in range(8):
             cursor.execute("INSERT INTO orders (customer_id, note) SELECT customer_id, note FROM orders")
@@ -323,19 +329,18 @@ def test_a_build_tells_its_progress_and_is_stopped_half_way(target, database):
         "UPDATE performance_schema.setup_consumers SET ENABLED = 'YES' WHERE NAME = 'events_stages_current'"
     )
     try:
-        target.start_build(order(database))
-        change = wait_for(
-            lambda: (
-                (change := target.running_change(INDEX))
-                and change.progress is not None
-                and 0 < change.progress < 1
-                and change
-            )
-        )
-        target.stop_build(change)
-        assert change.stage
-        assert "stage/" not in change.stage
-        assert ended(target).outcome is BuildOutcome.STOPPED
+        for _ in range(20):  # a quick server may have built it before it is seen, or before it is stopped
+            target.start_build(order(database))
+            seen = wait_for(half_way)
+            if isinstance(seen, RunningChange):
+                target.stop_build(seen)
+                if (outcome := ended(target).outcome) is not BuildOutcome.DONE:
+                    break
+            target.drop_index(INDEX, RUN, LONG)
+        assert isinstance(seen, RunningChange)
+        assert seen.stage
+        assert "stage/" not in seen.stage
+        assert outcome is BuildOutcome.STOPPED
         assert index_named(target) is None
     finally:
         database.execute(
@@ -623,16 +628,18 @@ def test_a_host_that_says_nothing_is_unavailable_in_time():
         started = time.monotonic()
         with pytest.raises(Unavailable):
             target.check()
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 10  # the usual limit is longer
 
 
 def test_a_reading_that_lost_its_connection_can_be_repeated(target, database):
     target.check()
-    (reader,) = [
-        row["Id"]
-        for row in database.execute("SHOW FULL PROCESSLIST")
-        if row["db"] == database.name and row["Command"] == "Sleep"
-    ]
+
+    def idle() -> list[int]:
+        rows = database.execute("SHOW FULL PROCESSLIST")
+        return [row["Id"] for row in rows if row["db"] == database.name and row["Command"] == "Sleep"]
+
+    # Those of earlier questions may not have gone yet.
+    (reader,) = wait_for(lambda: len(found := idle()) == 1 and found)
     database.execute(f"KILL CONNECTION {reader}")
     with pytest.raises(Unavailable):
         target.inspect(INDEX)
@@ -642,15 +649,15 @@ def test_a_reading_that_lost_its_connection_can_be_repeated(target, database):
 
 
 def test_the_read_timeout_ends_a_wait_unless_it_was_lifted(database):
-    connector = Connector(MySQLUrl.parse(database.url), TimeLimits(read=timedelta(seconds=1)))
+    connector = Connector(MySQLUrl.parse(database.url), TimeLimits(read=timedelta(seconds=2)))
     patient = connector.open_changing(timedelta())
     patient.lift_read_timeout()
-    assert patient.row("SELECT SLEEP(2)") == (0,)
+    assert patient.row("SELECT SLEEP(3)") == (0,)
     patient.close()
     patient.close()
     hasty = connector.open_changing(timedelta())
     with pytest.raises(StatementFailed) as raised:
-        hasty.rows("SELECT SLEEP(2)")
+        hasty.rows("SELECT SLEEP(20)")
     assert raised.value.reaction is Reaction.LOST
     with pytest.raises(StatementFailed) as raised:
         hasty.rows("SELECT 1")
@@ -728,6 +735,7 @@ def busy(target, database) -> str:
             cursor.execute("UPDATE orders SET note = 'x' WHERE id = %s", (number,))
             cursor.execute("SELECT * FROM customers WHERE id = %s", (number,))
             cursor.execute("SELECT * FROM big_orders WHERE id = %s", (number,))
+        connection.ping(reconnect=False)  # the last one is counted when the next command is taken
     return digest_of(database, BY_CUSTOMER)
 
 
@@ -774,6 +782,7 @@ def test_one_digest_in_two_schemas_is_two_rows(target, database, any_server, bus
         with any_server.connect(other) as connection, connection.cursor() as cursor:
             cursor.execute("CREATE TABLE orders (id INT PRIMARY KEY, customer_id INT)")
             cursor.execute("SELECT * FROM orders WHERE customer_id = 1")
+            connection.ping(reconnect=False)  # it is counted when the next command is taken
         watched = target.choose_digests(INDEX, [busy])
         snapshot = target.snapshot(INDEX, watched)
         assert [(row.key, row.count_star) for row in snapshot.digests if row.digest == busy] == [
@@ -872,6 +881,7 @@ def test_plans_that_use_the_index_are_told_where_there_are_samples(target, datab
         cursor.execute("SELECT id FROM orders o WHERE o.customer_id = 3 AND o.note = 'note 3'")
         cursor.execute("SELECT COUNT(*) FROM orders")
         cursor.execute("SELECT id FROM orders WHERE note IN (" + ", ".join(f"'{n:030}'" for n in range(60)) + ")")
+        connection.ping(reconnect=False)
     by_note = (
         digest_of(database, "SELECT `id` FROM `orders` `o` WHERE `o` . `customer_id` = ? AND `o` . `note` = ?")
         if (any_server.kind is ServerKind.MYSQL)

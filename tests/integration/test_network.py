@@ -18,7 +18,7 @@ from tests.integration.shop import finish
 
 from executor_adapters.testing.fault_proxy import Fault, FaultProxy, HttpRequests, MySQLCommands
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
 LONG = bool(os.environ.get("EXECUTOR_NETWORK"))
 """Whether every loss is tried at every message; else each message and each kind of loss is met at least once."""
@@ -98,6 +98,7 @@ def network(server: Server, folder: Path, *, harmful: bool) -> Iterator[Network]
             FaultProxy(upstream, MySQLCommands) as database,
         ):
             played.command.api_url = f"http://127.0.0.1:{saas.port}"
+            played.command.options = {**played.command.options, "api_timeout": "4s"}  # that of each stalled call
             account = address.netloc.rpartition("@")[0] or "root"
             played.command.mysql_url = (
                 f"mysql://{account}@127.0.0.1:{database.port}/{played.database.name}?ssl=disabled"
@@ -136,7 +137,6 @@ def test_what_the_control_plane_is_told_is_lost(mysql_server: Server, tmp_path: 
 
 
 @pytest.mark.mysql
-@pytest.mark.timeout(1200)
 def test_what_the_database_is_told_is_lost(mysql_server: Server, tmp_path: Path) -> None:
     cases = [*losses("ALTER", faults=ANY), *losses("DROP", "publication", "look", "advisory lock", faults=ANY)]
     found = all_of(lambda number, loss: play(mysql_server, tmp_path / str(number), loss), cases)
@@ -170,7 +170,7 @@ def test_both_ways_are_down_for_a_while(mysql_server: Server, tmp_path: Path) ->
 
             (net.api if what in CALLS else net.database).strike(fall, Fault.CUT_AFTER)
             worker = net.played.command.start(net.played.run)
-            assert fallen.wait(60), finish(worker).errors
+            assert fallen.wait(240), finish(worker).errors
             threading.Event().wait(OUTAGE_S)
             for proxy in (net.api, net.database):
                 proxy.come_up()

@@ -75,7 +75,7 @@ def plan(played: Stage, *options: str) -> Planned:
         input=played.run.model_dump_json(exclude_none=True),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         env={**os.environ, "EXECUTOR_MYSQL_URL": played.command.mysql_url, "SAAS_API_URL": "http://127.0.0.1:9"},
     )
     return Planned(ended.returncode, json.loads(ended.stdout or "{}"), ended.stderr)

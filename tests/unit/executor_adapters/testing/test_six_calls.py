@@ -178,7 +178,7 @@ def test_it_hangs_up(server: SixCallsServer, client: httpx.Client) -> None:
 def test_it_hangs_until_it_ends(server: SixCallsServer) -> None:
     server.fail(call="kill_switch", with_="hang")
     with pytest.raises(httpx.ReadTimeout):
-        httpx.get(server.base_url + "/api/kill-switch?connection_id=c", timeout=0.05)
+        httpx.get(server.base_url + "/api/kill-switch?connection_id=c", timeout=httpx.Timeout(30, read=0.05))
 
 
 def test_a_fault_waits_for_its_turn_and_ends(server: SixCallsServer, client: httpx.Client) -> None:
