@@ -48,14 +48,14 @@ class BuildSpeed:
 
 SPEED = {
     Flavor.MYSQL: BuildSpeed(
-        arithmetic=timedelta(milliseconds=15),
+        arithmetic=timedelta(milliseconds=11),
         start=timedelta(milliseconds=500),
         rows=timedelta(milliseconds=1200),
         key_bytes=timedelta(milliseconds=20),
         texts=timedelta(milliseconds=1500),
     ),
     Flavor.MARIADB: BuildSpeed(
-        arithmetic=timedelta(milliseconds=15),
+        arithmetic=timedelta(milliseconds=11),
         start=timedelta(milliseconds=400),
         rows=timedelta(milliseconds=800),
         key_bytes=timedelta(milliseconds=20),

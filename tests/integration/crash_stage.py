@@ -96,7 +96,7 @@ class Stage:
         """Kill the worker so long after its claim; return whether it was still alive then."""
         claimed = threading.Event()
         self.server.on("claim", lambda _: claimed.set())
-        worker = self.command.start(self.run)
+        worker = self.start_successor()  # of the one that died before it, if any
         assert claimed.wait(180), finish(worker).errors
         threading.Event().wait(seconds)
         alive = worker.poll() is None
