@@ -5,11 +5,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pymysql
 from bench.change.table import connect, execute
 
 from executor_adapters.mysql import MySQLUrl
 
 BLOCKED_S = 10.0
+DEADLOCK = 1213
 NONE = "none"
 AT_THE_START = "transaction-at-the-start"
 AT_THE_COMMIT = "transaction-at-the-commit"
@@ -33,7 +35,15 @@ def _hold(url: MySQLUrl, began: threading.Event, after_s: float) -> None:
 def _rename(url: MySQLUrl, after_s: float) -> None:
     time.sleep(after_s)
     with connect(url) as connection:
-        execute(connection, "RENAME TABLE orders TO orders_moved", "RENAME TABLE orders_moved TO orders")
+        execute(connection, "RENAME TABLE orders TO orders_moved")
+        while True:
+            try:
+                execute(connection, "RENAME TABLE orders_moved TO orders")
+            except pymysql.err.OperationalError as error:
+                if error.args[0] != DEADLOCK:
+                    raise
+            else:
+                return
 
 
 @contextmanager

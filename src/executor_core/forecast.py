@@ -48,14 +48,14 @@ class BuildSpeed:
 
 SPEED = {
     Flavor.MYSQL: BuildSpeed(
-        arithmetic=timedelta(milliseconds=11),
-        start=timedelta(milliseconds=500),
-        rows=timedelta(milliseconds=1200),
-        key_bytes=timedelta(milliseconds=20),
-        texts=timedelta(milliseconds=1500),
+        arithmetic=timedelta(milliseconds=15),
+        start=timedelta(milliseconds=700),
+        rows=timedelta(milliseconds=1600),
+        key_bytes=timedelta(milliseconds=27),
+        texts=timedelta(milliseconds=2000),
     ),
     Flavor.MARIADB: BuildSpeed(
-        arithmetic=timedelta(milliseconds=11),
+        arithmetic=timedelta(milliseconds=15),
         start=timedelta(milliseconds=400),
         rows=timedelta(milliseconds=800),
         key_bytes=timedelta(milliseconds=20),
