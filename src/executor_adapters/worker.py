@@ -177,7 +177,7 @@ class Worker:
         now = self._clock.monotonic()
         self._resting = {asked: until for asked, until in self._resting.items() if until > now}
         try:
-            # Those that rest stand in the list too, and must not hide what comes after them.
+            # Those that rest may stand in the list too, and must not hide what comes after them.
             runs = self._control_plane.scheduled_runs(min(MOST_LISTED, self._runs_at_once + len(self._resting)))
         except (Unavailable, Refused) as error:
             if first:
